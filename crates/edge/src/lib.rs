@@ -1,0 +1,1 @@
+//! Listening and shaking hands: the accept loop, the upgrade check, Host, Origin and the client's address.
