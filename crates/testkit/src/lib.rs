@@ -1,0 +1,13 @@
+//! Development only: what all tests of the project stand on.
+//!
+//! Real servers on free ports in temporary folders, a TCP proxy that misbehaves on request, clients that may misbehave,
+//! child processes that never outlive their test, and waiting for conditions instead of for time.
+//!
+//! A thing that goes wrong here is a failing test, so this crate panics with a sentence where product code would return an error.
+//! It holds no product logic, and its clients use no WebSocket or HTTP library: they are the independent oracle.
+
+pub mod poll;
+pub mod ports;
+pub mod process;
+pub mod scratch;
+pub mod servers;

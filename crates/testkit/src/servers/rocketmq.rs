@@ -1,0 +1,114 @@
+//! A real Apache RocketMQ: Java name server and broker, each with a life of its own.
+
+use std::net::{Ipv4Addr, SocketAddr};
+
+use tempfile::TempDir;
+
+use super::{Server, cache_folder, recipe};
+use crate::process::Program;
+use crate::{ports, scratch};
+
+/// The broker takes this port too, for clients that ask for its second listener.
+const FAST_OFFSET: i32 = -2;
+/// The broker's replication port, on which ours does not listen.
+const REPLICATION_OFFSET: i32 = 1;
+/// The whole of 127/8 is loopback: a second address for a broker whose announced address belongs to a proxy.
+const BEHIND_PROXY: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 2);
+
+/// What a RocketMQ may be started with; [`Default`] is a broker that creates topics and groups by itself.
+#[derive(Clone, Debug, Default)]
+pub struct RocketMqOptions {
+    /// More lines for `broker.conf`; they win: `autoCreateTopicEnable=false`.
+    pub broker_lines: Vec<String>,
+    /// The broker announces [`RocketMq::broker_address`] but listens on [`RocketMq::broker_listens_on`]:
+    /// clients reach it only when a proxy is put between the two.
+    pub broker_behind_proxy: bool,
+}
+
+/// A name server and a broker; killed when dropped.
+#[derive(Debug)]
+pub struct RocketMq {
+    /// The broker's process: kill, stop, restart, pause, resume. Its data outlives it.
+    pub broker: Server,
+    /// The name server's process.
+    pub name_server: Server,
+    name_server_port: u16,
+    broker_port: u16,
+    broker_ip: Ipv4Addr,
+    // Last: the processes must be gone when the folder is removed.
+    _folder: TempDir,
+}
+
+impl RocketMq {
+    /// Starts name server and broker, and waits until the broker is registered.
+    ///
+    /// # Panics
+    ///
+    /// When its jars were not fetched, Java is missing, or it does not start.
+    pub async fn start() -> Self {
+        Self::start_with(RocketMqOptions::default()).await
+    }
+
+    /// Starts name server and broker with options.
+    ///
+    /// # Panics
+    ///
+    /// When its jars were not fetched, Java is missing, or it does not start.
+    pub async fn start_with(options: RocketMqOptions) -> Self {
+        let folder = scratch::folder("rocketmq");
+        let name_server_port = ports::free();
+        let broker_port = ports::free_with(&[FAST_OFFSET, REPLICATION_OFFSET]);
+        let broker_ip = if options.broker_behind_proxy { BEHIND_PROXY } else { Ipv4Addr::LOCALHOST };
+        let program = |role: &str| {
+            recipe_program()
+                .called(format!("RocketMQ's {role}"))
+                .arg(folder.path())
+                .args([name_server_port.to_string(), broker_port.to_string()])
+                .env("ROCKETMQ_ROLE", role)
+                .env("ROCKETMQ_GRACE", "1")
+        };
+        let name_server = Server::start(program("namesrv"), "READY").await;
+        let broker = program("broker")
+            .env("ROCKETMQ_BIND", broker_ip.to_string())
+            .env("ROCKETMQ_BROKER_EXTRA", options.broker_lines.join("\n"));
+        let broker = Server::start(broker, "READY").await;
+        Self { broker, name_server, name_server_port, broker_port, broker_ip, _folder: folder }
+    }
+
+    /// Where the name server listens; clients are given this address.
+    pub fn address(&self) -> SocketAddr {
+        (Ipv4Addr::LOCALHOST, self.name_server_port).into()
+    }
+
+    /// The broker's address as the name server tells it to clients.
+    pub fn broker_address(&self) -> SocketAddr {
+        (Ipv4Addr::LOCALHOST, self.broker_port).into()
+    }
+
+    /// Where the broker listens; another address than it announces where it stands behind a proxy.
+    pub fn broker_listens_on(&self) -> SocketAddr {
+        (self.broker_ip, self.broker_port).into()
+    }
+
+    /// `rocketmq://127.0.0.1:PORT` of the name server.
+    pub fn url(&self) -> String {
+        format!("rocketmq://{}", self.address())
+    }
+
+    /// Ends broker and name server.
+    ///
+    /// # Panics
+    ///
+    /// When one of them does not end.
+    pub async fn stop(&self) {
+        self.broker.stop().await;
+        self.name_server.stop().await;
+    }
+}
+
+/// The start script with its cache; it never fetches anything in the middle of a test.
+fn recipe_program() -> Program {
+    Program::new(recipe("rocketmq/start-rocketmq.sh"))
+        .env("ROCKETMQ_CACHE", cache_folder().join("rocketmq"))
+        .env("ROCKETMQ_FETCH_NEVER", "1")
+}

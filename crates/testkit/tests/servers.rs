@@ -1,0 +1,94 @@
+//! The servers of this kit live, die and come back as they promise.
+
+use std::net::{SocketAddr, TcpStream};
+use std::time::Duration;
+
+use testkit::poll;
+use testkit::servers::{Nacos, NacosOptions, Redis, Reply, RocketMq, RocketMqOptions};
+
+fn connects(address: SocketAddr) -> bool {
+    TcpStream::connect_timeout(&address, Duration::from_secs(1)).is_ok()
+}
+
+fn ok() -> Reply {
+    Reply::Simple("OK".to_owned())
+}
+
+fn bulk(text: &str) -> Reply {
+    Reply::Bulk(text.to_owned())
+}
+
+#[tokio::test]
+async fn redis_forgets_at_restart_unless_it_appends() {
+    let forgetful = Redis::start().await;
+    let faithful = Redis::start_with(&[("appendonly", "yes"), ("appendfsync", "always")]).await;
+    for redis in [&forgetful, &faithful] {
+        assert_eq!(redis.command(&["SET", "a", "1"]).await, ok());
+        redis.kill_9().await;
+        assert!(!connects(redis.address()), "a killed redis still listens");
+        redis.restart().await;
+    }
+    assert_eq!(forgetful.command(&["GET", "a"]).await, Reply::Nil);
+    assert_eq!(faithful.command(&["GET", "a"]).await, bulk("1"));
+    faithful.flush_all().await;
+    assert_eq!(faithful.command(&["DBSIZE"]).await, Reply::Integer(0));
+}
+
+#[tokio::test]
+async fn redis_answers_errors_and_lists_as_such() {
+    let redis = Redis::start_with(&[("requirepass", "secret")]).await;
+    assert!(matches!(redis.command(&["NO-SUCH"]).await, Reply::Error(_)));
+    let policy = redis.command(&["CONFIG", "GET", "maxmemory-policy"]).await;
+    assert_eq!(policy, Reply::Array(vec![bulk("maxmemory-policy"), bulk("noeviction")]));
+    assert!(redis.url().starts_with("redis://:secret@127.0.0.1:"));
+}
+
+#[tokio::test]
+async fn a_paused_redis_takes_connections_and_answers_nothing_until_it_is_resumed() {
+    let redis = Redis::start().await;
+    redis.pause();
+    assert!(connects(redis.address()), "the kernel takes connections for a stopped process");
+    let asked = poll::try_until(Duration::from_millis(200), async || {
+        redis.command(&["PING"]).await;
+        true
+    });
+    assert!(asked.await.is_err(), "a stopped redis answered");
+    redis.resume();
+    assert_eq!(redis.command(&["PING"]).await, Reply::Simple("PONG".to_owned()));
+    redis.pause();
+    redis.stop().await;
+    assert!(!redis.server().is_running());
+}
+
+#[tokio::test]
+#[should_panic(expected = "Bad directive")]
+async fn a_server_that_does_not_start_shows_what_it_said() {
+    Redis::start_with(&[("no-such-setting", "1")]).await;
+}
+
+#[tokio::test]
+async fn nacos_comes_back_on_its_port_after_a_kill() {
+    let nacos = Nacos::start_with(NacosOptions { hang_seconds: Some(5), ..NacosOptions::default() }).await;
+    assert!(connects(nacos.address()) && connects(nacos.grpc_address()));
+    nacos.kill_9().await;
+    assert!(!connects(nacos.address()) && !connects(nacos.grpc_address()));
+    nacos.restart().await;
+    assert!(connects(nacos.address()) && connects(nacos.grpc_address()));
+    nacos.stop().await;
+    assert!(!connects(nacos.address()));
+}
+
+#[tokio::test]
+async fn rocketmq_broker_dies_and_returns_while_its_name_server_lives_on() {
+    let options = RocketMqOptions { broker_behind_proxy: true, ..RocketMqOptions::default() };
+    let rocketmq = RocketMq::start_with(options).await;
+    assert!(!connects(rocketmq.broker_address()), "only the proxy may listen there");
+    assert!(connects(rocketmq.broker_listens_on()));
+    rocketmq.broker.kill_9().await;
+    assert!(!connects(rocketmq.broker_listens_on()) && connects(rocketmq.address()));
+    assert!(rocketmq.name_server.is_running() && !rocketmq.broker.is_running());
+    rocketmq.broker.restart().await;
+    assert!(connects(rocketmq.broker_listens_on()));
+    rocketmq.stop().await;
+    assert!(!connects(rocketmq.address()));
+}
