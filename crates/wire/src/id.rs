@@ -297,6 +297,11 @@ impl ConversationId {
         &self.0
     }
 
+    /// The text of the id, shared.
+    pub fn shared(&self) -> Arc<str> {
+        self.0.clone()
+    }
+
     /// True for the conversation of a group.
     pub fn is_group(&self) -> bool {
         self.0.starts_with("g:")

@@ -3,5 +3,5 @@
 mod client;
 mod server;
 
-pub use client::{BadFrame, ClientFrame};
+pub use client::{BadFrame, ClientFrame, Range};
 pub use server::*;

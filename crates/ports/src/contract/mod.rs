@@ -1,0 +1,1 @@
+//! The promises of each seam as code: one suite a trait, run against every implementation, the real servers included.

@@ -1,0 +1,1 @@
+//! The seams in memory: for `trunkline up` without servers, for tests, and for simulation. They keep what they promise, and forget it at exit.
