@@ -7,7 +7,7 @@ use bytes::Bytes;
 use wire::envelope::Lane;
 use wire::id::{Boot, NodeName};
 
-use crate::{PortError, SeamState};
+use crate::{PortError, Seam, SeamState};
 
 /// To which nodes.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -23,12 +23,25 @@ pub enum Address {
 pub struct Posting {
     /// To which nodes.
     pub to: Address,
-    /// On which road.
+    /// On which road: `Single` leads to one node, `Group` to all, `Control` to either.
     pub lane: Lane,
     /// What has the same key keeps its order, from one node, as far as the bus can.
     pub key: Arc<str>,
     /// The envelope, encoded.
     pub body: Bytes,
+}
+
+impl Posting {
+    /// Refuses a road that does not lead there, on every bus alike.
+    pub fn check_lane(&self) -> Result<(), PortError> {
+        let leads_there = match self.lane {
+            Lane::Single => matches!(self.to, Address::Node(_)),
+            Lane::Group => self.to == Address::All,
+            Lane::Control => true,
+        };
+        let wrong = || format!("lane {:?} does not lead to {:?}", self.lane, self.to);
+        if leads_there { Ok(()) } else { Err(PortError::refused(Seam::Bus, "post an envelope", wrong())) }
+    }
 }
 
 /// Carries envelopes between nodes.
@@ -75,7 +88,8 @@ pub enum Mail {
         /// The body.
         body: Bytes,
     },
-    /// Nothing could be heard for this long; what was posted meanwhile may be lost.
+    /// Nothing could be heard for this long, up to now; what was posted meanwhile may be lost.
+    /// Told only when it matters, whatever its length: an inbox that overflowed for a moment has lost mail too.
     WasDeaf(Duration),
 }
 

@@ -63,3 +63,22 @@ pub trait Announcement: Send + Sync {
     /// Takes the instance out, and no longer keeps it announced. Repeated calls are harmless.
     async fn withdraw(&self) -> Result<(), PortError>;
 }
+
+impl Instance {
+    /// The nonce of the boot that announced it, as text that sorts by age; empty when it says none, as a Java node's does.
+    pub fn nonce(&self) -> &str {
+        self.metadata.get(METADATA_NONCE).map_or("", String::as_str)
+    }
+}
+
+/// What a watcher is shown of what a registry tells: one entry an address, the one with the greatest nonce, in the order of addresses.
+pub fn newest_of_each_address(told: impl IntoIterator<Item = Instance>) -> Arc<[Instance]> {
+    let mut newest: BTreeMap<(String, u16), Instance> = BTreeMap::new();
+    for instance in told {
+        let address = (instance.host.clone(), instance.port);
+        if newest.get(&address).is_none_or(|known| known.nonce() < instance.nonce()) {
+            newest.insert(address, instance);
+        }
+    }
+    newest.into_values().collect()
+}
