@@ -6,8 +6,15 @@
 //! A thing that goes wrong here is a failing test, so this crate panics with a sentence where product code would return an error.
 //! It holds no product logic, and its clients use no WebSocket or HTTP library: they are the independent oracle.
 
+mod background;
+pub mod client;
+mod connection;
+pub mod http;
 pub mod poll;
 pub mod ports;
 pub mod process;
+pub mod proxy;
+mod random;
 pub mod scratch;
 pub mod servers;
+mod url;

@@ -2,6 +2,8 @@
 //!
 //! A condition says what it saw each time it was not yet true, so that a time-out tells which part never came true.
 //! Nothing here waits without a deadline.
+//! Conditions are `async ||` closures, which may borrow and change what is around them; so the wait belongs into the test itself,
+//! not into a task that it spawns.
 
 use std::fmt::Display;
 use std::time::Duration;

@@ -1,5 +1,7 @@
 //! Child processes are heard, obey, and never outlive their owner.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests, and the helpers between them")]
+
 use std::path::Path;
 use std::time::Duration;
 

@@ -1,5 +1,7 @@
 //! The servers of this kit live, die and come back as they promise.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests, and the helpers between them")]
+
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
