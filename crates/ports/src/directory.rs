@@ -13,6 +13,13 @@ use crate::{PortError, SeamState};
 /// No call on a directory takes longer: a hanging directory must not pile up callers.
 pub const CALL_LIMIT: Duration = Duration::from_secs(2);
 
+/// Sessions of one user that are displaced and not confirmed; beyond it logins of that user are refused, as with an outage.
+/// Far more than anybody has by accident, and a reply that lists them all is still small.
+pub const DISPLACED_MAX: usize = 4_096;
+
+/// Evictions in the list of one boot between two renewals; what finds it full is dropped, and the next claim tells of it again.
+pub const EVICTIONS_MAX: usize = 10_000;
+
 /// What only one session of a user may hold.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Slot(String);
@@ -212,7 +219,7 @@ pub struct Renewed {
     pub outcome: RenewOutcome,
     /// The directory's clock, in microseconds since 1970.
     pub now_us: u64,
-    /// The sessions of this boot that others have displaced since the last renewal. They are told once: a caller that loses them waits for the next claim.
+    /// The sessions of this boot that others have displaced since the last renewal. They are told once; again only where the first answer may have been lost.
     pub evictions: Vec<Eviction>,
 }
 
@@ -267,6 +274,7 @@ pub trait Directory: Send + Sync + 'static {
     async fn renew(&self, lease: &Lease, ttl: Duration) -> Result<Renewed, PortError>;
 
     /// Ends the lease of a boot at once and gives the name back, if they are its own; its bindings were released before. Removes it from the list of boots.
+    /// What it has left all the same is removed as by [`Directory::reap`], without announcing anybody.
     async fn end_lease(&self, boot: &Boot) -> Result<(), PortError>;
 
     /// All boots.
@@ -278,6 +286,7 @@ pub trait Directory: Send + Sync + 'static {
     /// Gives a slot to a session, whoever held it, with a generation of max(the user's latest + 1, the directory's clock in microseconds).
     /// Whoever is displaced is kept until [`Directory::release`] or [`Directory::forget`] names it.
     /// Refuses a claim after its deadline with [`crate::Retry::Now`].
+    /// Repeated, it answers with the generation that the session has; one that was displaced meanwhile stays so, and finds itself among the displaced.
     async fn claim(&self, claim: &Claim) -> Result<Claimed, PortError>;
 
     /// Writes bindings again with their own generations, each until `deadline_us`; also tells whether they still stand. In the order given.
@@ -286,6 +295,7 @@ pub trait Directory: Send + Sync + 'static {
 
     /// Takes a session out of its slot if it holds it, and off the list of the displaced. Another's binding is not touched.
     /// A slot that is vacated goes back to the newest displaced session that held it, with that one's own generation.
+    /// If there is none, the newest that was displaced by the limit of slots gets its own slot back, for there is room again.
     async fn release(&self, user: &UserId, slot: &Slot, session: SessionId) -> Result<Released, PortError>;
 
     /// Removes what is left of a session of a dead boot, bound or displaced, if both session and boot are as given.
