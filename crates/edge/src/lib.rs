@@ -1,1 +1,38 @@
-//! Listening and shaking hands: the accept loop, the upgrade check, Host, Origin and the client's address.
+//! Listening and shaking hands: what a node and a gateway have in common before a WebSocket exists.
+//!
+//! It accepts sockets, reads a request head under limits, says whether it is a proper WebSocket upgrade and who asks, and hands the raw
+//! socket over together with every byte that came with the handshake. It reads no WebSocket frame, knows no user, no token and no route,
+//! and decides nothing that a node or a gateway could see differently.
+
+pub mod accept_key;
+pub mod answer;
+pub mod client;
+mod connection;
+pub mod host;
+pub mod limits;
+pub mod listener;
+pub mod origin;
+pub mod path;
+pub mod peer;
+pub mod places;
+pub mod policy;
+pub mod proxies;
+pub mod query;
+pub mod quota;
+mod request;
+pub mod upgrade;
+pub mod upgraded;
+
+pub use answer::Answer;
+pub use client::Client;
+pub use host::Host;
+pub use limits::HandshakeLimits;
+pub use listener::Listener;
+pub use origin::Origin;
+pub use peer::Peer;
+pub use places::{Place, Places};
+pub use policy::{Asker, Policy};
+pub use proxies::TrustedProxies;
+pub use quota::{AddressPlace, AddressQuota};
+pub use upgrade::Upgrade;
+pub use upgraded::upgraded;

@@ -1,0 +1,128 @@
+//! A listening socket and its accept loop.
+//!
+//! Promises: it survives running out of file descriptors, it stops accepting when told to and lets answers under way be finished,
+//! and each of its tasks belongs to the caller's tracker. What a request means is the caller's affair.
+
+use std::error::Error;
+use std::io;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body_util::Full;
+use hyper::body::{Body, Incoming};
+use hyper::service::Service;
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use crate::connection::{self, Shared};
+use crate::limits::{ACCEPT_PAUSE_FIRST, ACCEPT_PAUSE_MAX, BACKLOG};
+use crate::{HandshakeLimits, Peer};
+
+/// The body of an answer that is known in full.
+pub type FullBody = Full<Bytes>;
+
+/// A socket that listens, and does not accept yet: clients already wait in the kernel's queue.
+#[derive(Debug)]
+pub struct Listener {
+    socket: TcpListener,
+    address: SocketAddr,
+}
+
+impl Listener {
+    /// Takes the port. Port 0 takes a free one.
+    pub fn bind(address: SocketAddr) -> io::Result<Listener> {
+        let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+        // A successor may listen at once, although connections of its predecessor are still dying.
+        socket.set_reuseaddr(true)?;
+        socket.bind(address)?;
+        let socket = socket.listen(BACKLOG)?;
+        let address = socket.local_addr()?;
+        Ok(Listener { socket, address })
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Starts accepting; `service` answers the requests, whose extensions hold a [`Peer`].
+    ///
+    /// The future of a request is dropped when its client goes away before the answer, so whatever must be undone belongs into a guard.
+    /// Once `stop` is cancelled the port is free, and every task ends within 10 s.
+    pub fn serve<S, B>(
+        self,
+        limits: HandshakeLimits,
+        service: S,
+        tasks: &TaskTracker,
+        stop: CancellationToken,
+    ) where
+        S: Service<Request<Incoming>, Response = Response<B>> + Clone + Send + Sync + 'static,
+        S::Future: Send + 'static,
+        S::Error: Into<Box<dyn Error + Send + Sync>> + Send,
+        B: Body<Data = Bytes> + Send + 'static,
+        B::Error: Into<Box<dyn Error + Send + Sync>>,
+    {
+        let shared = Shared::new(limits, service);
+        tasks.spawn(accept(self, shared, tasks.clone(), stop));
+    }
+}
+
+async fn accept<S, B>(listener: Listener, shared: Shared<S>, tasks: TaskTracker, stop: CancellationToken)
+where
+    S: Service<Request<Incoming>, Response = Response<B>> + Clone + Send + Sync + 'static,
+    S::Future: Send + 'static,
+    S::Error: Into<Box<dyn Error + Send + Sync>> + Send,
+    B: Body<Data = Bytes> + Send + 'static,
+    B::Error: Into<Box<dyn Error + Send + Sync>>,
+{
+    let mut pause = ACCEPT_PAUSE_FIRST;
+    loop {
+        let accepted = tokio::select! {
+            biased;
+            () = stop.cancelled() => return,
+            accepted = listener.socket.accept() => accepted,
+        };
+        match accepted {
+            Ok((stream, remote)) => {
+                pause = ACCEPT_PAUSE_FIRST;
+                let Some(place) = shared.sockets.take() else {
+                    tracing::warn!(address = %listener.address, "too many sockets that open no WebSocket: closed a new one");
+                    continue;
+                };
+                if let Some(peer) = prepare(&stream, remote) {
+                    let (shared, stop) = (shared.clone(), stop.clone());
+                    tasks.spawn(async move {
+                        connection::serve(stream, peer, shared, stop).await;
+                        drop(place);
+                    });
+                }
+            }
+            // The client was gone before it was accepted.
+            Err(error) if is_of_one_connection(&error) => {}
+            Err(error) => {
+                tracing::error!(address = %listener.address, %error, "cannot accept; trying again in {pause:?}");
+                if stop.run_until_cancelled(tokio::time::sleep(pause)).await.is_none() {
+                    return;
+                }
+                pause = longer(pause);
+            }
+        }
+    }
+}
+
+fn prepare(stream: &TcpStream, remote: SocketAddr) -> Option<Peer> {
+    // Frames are small and written whole: waiting for more to send with them would only delay them.
+    stream.set_nodelay(true).ok()?;
+    Some(Peer { remote, local: stream.local_addr().ok()? })
+}
+
+fn is_of_one_connection(error: &io::Error) -> bool {
+    use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset, Interrupted};
+    matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset | Interrupted)
+}
+
+fn longer(pause: Duration) -> Duration {
+    (pause * 2).min(ACCEPT_PAUSE_MAX)
+}
