@@ -10,7 +10,7 @@ use tokio::time::{Instant, timeout_at};
 
 use crate::http::Answer;
 
-/// One read from the socket.
+/// Room made for one read from the socket.
 const READ_BYTES_MAX: usize = 16 * 1024;
 /// A writer whose peer does not read gets this long; tests of slow readers write less than the buffers hold.
 const WRITE_DEADLINE: Duration = Duration::from_secs(30);
@@ -134,12 +134,11 @@ impl Connection {
     }
 
     async fn read_more(&mut self, end: Instant) -> Result<(), Ended> {
-        let mut chunk = [0; READ_BYTES_MAX];
-        let read = timeout_at(end, self.stream.read(&mut chunk)).await.map_err(|_| Ended::TimedOut)??;
-        if read == 0 {
-            return Err(Ended::Eof);
+        self.ahead.reserve(READ_BYTES_MAX);
+        let read = self.stream.read_buf(&mut self.ahead);
+        match timeout_at(end, read).await.map_err(|_| Ended::TimedOut)?? {
+            0 => Err(Ended::Eof),
+            _ => Ok(()),
         }
-        self.ahead.extend_from_slice(&chunk[..read]);
-        Ok(())
     }
 }

@@ -8,8 +8,10 @@
 
 mod background;
 pub mod client;
+pub mod cluster;
 mod connection;
 pub mod http;
+pub mod java;
 pub mod poll;
 pub mod ports;
 pub mod process;

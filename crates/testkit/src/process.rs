@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use rustix::process::Pid;
 use tokio::sync::watch;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, timeout, timeout_at};
 
 use lines::Lines;
 pub use lines::Stream;
@@ -24,6 +24,9 @@ pub use program::Program;
 
 /// How much of what a process printed is shown with a failure.
 const TAIL_LINES: usize = 40;
+
+/// From the end of a process to that of what it printed.
+const LAST_WORDS_DEADLINE: Duration = Duration::from_secs(1);
 
 /// What a process can be told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -96,6 +99,10 @@ impl Process {
         let mut exit = self.exit.clone();
         let ended = timeout_at(Instant::now() + deadline, exit.wait_for(Option::is_some)).await;
         let status = ended.ok().and_then(Result::ok).and_then(|status| *status);
+        if status.is_some() {
+            // Its last words may still be in the pipe; a child of its own may hold that open for ever.
+            timeout(LAST_WORDS_DEADLINE, self.lines.ended()).await.ok();
+        }
         status.unwrap_or_else(|| panic!("{} has not ended within {deadline:?}\n{}", self.name, self.tail()))
     }
 

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 
 pub use nacos::{Nacos, NacosOptions};
 pub use redis::{Redis, Reply};
-pub use rocketmq::{RocketMq, RocketMqOptions};
+pub use rocketmq::{RocketMq, RocketMqOptions, rocketmq_jars};
 pub use server::Server;
 
 /// Where servers that are not packages of the system are kept between test runs:

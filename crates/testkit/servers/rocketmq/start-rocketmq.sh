@@ -130,6 +130,7 @@ stop_one() { # pid seconds
   [ -n "$1" ] && kill -TERM "$1" 2>/dev/null || return 0
   for _ in $(seq $(($2 * 10))); do kill -0 "$1" 2>/dev/null || return 0; sleep 0.1; done
   kill -KILL "$1" 2>/dev/null || true
+  wait "$1" 2>/dev/null || true # until it is gone its port is taken
 }
 stopping=0
 stop() {

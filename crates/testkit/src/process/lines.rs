@@ -78,6 +78,12 @@ impl Lines {
         }
     }
 
+    /// Waits until the process, and whoever it gave its streams to, has closed both.
+    pub(crate) async fn ended(&self) {
+        let mut changed = self.changed.subscribe();
+        while self.kept().streams_ended < STREAMS && changed.changed().await.is_ok() {}
+    }
+
     pub(crate) fn count(&self) -> u64 {
         self.kept().count()
     }

@@ -2,16 +2,21 @@
 
 use std::net::{Ipv4Addr, SocketAddr};
 
+use std::path::PathBuf;
+use std::time::Duration;
+
 use tempfile::TempDir;
 
 use super::{Server, cache_folder, recipe};
-use crate::process::Program;
+use crate::process::{Program, Stream};
 use crate::{ports, scratch};
 
 /// The broker takes this port too, for clients that ask for its second listener.
 const FAST_OFFSET: i32 = -2;
 /// The broker's replication port, on which ours does not listen.
 const REPLICATION_OFFSET: i32 = 1;
+/// Nothing is fetched; another process that fetches is waited for.
+const FETCH_DEADLINE: Duration = Duration::from_secs(180);
 /// The whole of 127/8 is loopback: a second address for a broker whose announced address belongs to a proxy.
 const BEHIND_PROXY: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 2);
 
@@ -103,6 +108,23 @@ impl RocketMq {
     pub async fn stop(&self) {
         self.broker.stop().await;
         self.name_server.stop().await;
+    }
+}
+
+/// The folder with RocketMQ's jars, its official Java client among them.
+///
+/// # Panics
+///
+/// When they were not fetched.
+pub async fn rocketmq_jars() -> PathBuf {
+    let folder = scratch::folder("jars");
+    let asked =
+        recipe_program().called("RocketMQ's jars").arg(folder.path()).env("ROCKETMQ_FETCH_ONLY", "1").start();
+    let code = asked.exit_code(FETCH_DEADLINE).await;
+    let lines = asked.lines(Stream::Out);
+    match lines.last() {
+        Some(path) if code == 0 => PathBuf::from(path),
+        _ => panic!("RocketMQ's jars cannot be used\n{}", asked.tail()),
     }
 }
 
