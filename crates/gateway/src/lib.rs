@@ -1,0 +1,3 @@
+//! A gateway: one address for many nodes.
+
+pub mod route;
