@@ -1,0 +1,83 @@
+//! The whole configuration, typed: the sections as they are written, and what they come to.
+
+use gateway::route::RoutesSpec;
+
+use super::{
+    backend::{BusBackend, DirectoryBackend, RegistryBackend, StoreBackend},
+    key::TokenKey,
+    scalar::EveryoneSend,
+    secret::Secret,
+    sections,
+};
+
+/// Everything that is set.
+///
+/// A field of a section that may be absent and has a default that depends on the role is filled in by the time anybody sees it.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// Keys of the top level.
+    pub top: sections::Top,
+    /// Section `node`.
+    pub node: sections::Node,
+    /// Section `ws`.
+    pub ws: sections::Ws,
+    /// Section `api`.
+    pub api: sections::Api,
+    /// Section `auth`.
+    pub auth: sections::Auth,
+    /// Section `registry`.
+    pub registry: sections::Registry,
+    /// Section `directory`.
+    pub directory: sections::Directory,
+    /// Section `bus`.
+    pub bus: sections::Bus,
+    /// Section `store`.
+    pub store: sections::Store,
+    /// Section `groups`.
+    pub groups: sections::Groups,
+    /// Section `limits`.
+    pub limits: sections::Limits,
+    /// Section `gateway`.
+    pub gateway: sections::Gateway,
+    /// Section `log`.
+    pub log: sections::Log,
+    /// The four URLs, parsed.
+    pub backends: Backends,
+    /// The keys of `api.keys`, read.
+    pub api_keys: Vec<Secret>,
+    /// The keys of `auth.keys`, read.
+    pub token_keys: Vec<TokenKey>,
+    /// The routes of the file.
+    pub routes: RoutesSpec,
+    /// Whether `ws.trusted_proxies` was written, and is not merely the default.
+    pub written_trusted_proxies: bool,
+    /// `--insecure`: serve off loopback without keys.
+    pub insecure: bool,
+}
+
+/// What stands behind the four seams.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Backends {
+    /// Where nodes are found.
+    pub registry: RegistryBackend,
+    /// Where sessions are found.
+    pub directory: DirectoryBackend,
+    /// How nodes talk.
+    pub bus: BusBackend,
+    /// Where messages are kept.
+    pub store: StoreBackend,
+    /// Whether the store was chosen, and is not merely the default.
+    pub store_said: bool,
+}
+
+impl Config {
+    /// Development mode: nothing proves who a user is, so the path names him.
+    pub fn is_development(&self) -> bool {
+        self.token_keys.is_empty() && self.auth.keys.is_empty() && self.auth.user_header.is_none()
+    }
+
+    /// Whether clients may write to everyone.
+    pub fn clients_write_to_everyone(&self) -> bool {
+        self.groups.everyone_send == Some(EveryoneSend::Clients)
+    }
+}

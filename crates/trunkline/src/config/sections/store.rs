@@ -1,0 +1,11 @@
+//! Section `store`.
+
+use crate::config::{scalar::UrlText, settings::section};
+
+section! {
+    /// Where messages are kept: `sqlite:FILE` (one process), `memory` (lost at exit) or `none` (nothing is kept).
+    Store in "store" {
+        /// The back end; `store: URL` is short for it. A relative FILE is relative to the working directory.
+        main url: Option<UrlText> = Said("`sqlite:trunkline-data/trunkline.db`; to be said where the directory is shared");
+    }
+}

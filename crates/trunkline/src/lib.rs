@@ -1,0 +1,10 @@
+//! The binary: command line, configuration, wiring, signals, web pages.
+//!
+//! Everything but `main` is a library, so that tests reach it.
+
+pub mod check;
+pub mod cli;
+pub mod config;
+pub mod describe;
+pub mod exit;
+pub mod token;
