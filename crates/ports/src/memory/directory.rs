@@ -263,3 +263,74 @@ impl State {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::contract::directory::{DirectoryBed, check_all};
+
+    /// In July 2023.
+    const START_MS: u64 = 1_690_000_000_000;
+
+    #[async_trait]
+    impl DirectoryBed for MemoryDirectory {
+        fn directory(&self) -> Arc<dyn Directory> {
+            Arc::new(self.clone())
+        }
+
+        async fn wipe(&self) {
+            MemoryDirectory::wipe(self);
+        }
+
+        fn ttl_short(&self) -> Duration {
+            Duration::from_secs(15)
+        }
+
+        fn patience(&self) -> Duration {
+            Duration::from_millis(100)
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_directory_in_memory_keeps_the_contract() {
+        check_all(&MemoryDirectory::new(Ambient::simulated(START_MS, 1))).await;
+    }
+
+    #[tokio::test]
+    async fn nothing_remains_of_what_is_gone() {
+        let directory = MemoryDirectory::new(Ambient::system());
+        let ambient = Ambient::system();
+        let boot = Boot { node: "node-1".parse().unwrap(), nonce: ambient.nonce() };
+        let (user, group): (UserId, GroupId) = ("1".parse().unwrap(), "g".parse().unwrap());
+        let claims = [(); 3].map(|()| {
+            let (session, device) = (ambient.session_id(), wire::id::DeviceId::default());
+            let slot = Slot::of(wire::policy::DevicePolicy::Single, &device, session);
+            let (user, boot) = (user.clone(), boot.clone());
+            Claim { user, slot, session, device, boot, since_ms: 1, deadline_us: u64::MAX, slots_max: 8 }
+        });
+        let interest = Interest { group, boot: boot.clone(), registration: 1 };
+        for claim in &claims {
+            directory.claim(claim).await.unwrap();
+        }
+        directory.add_interest(std::slice::from_ref(&interest)).await.unwrap();
+        for claim in &claims {
+            directory.release(&user, &claim.slot, claim.session).await.unwrap();
+        }
+        directory.drop_interest(&[interest]).await.unwrap();
+        let mut state = directory.lock();
+        assert!(state.users.is_empty() && state.interest.is_empty());
+        assert_eq!(state.boots.take_traces(&boot, REAP_BATCH_MAX), (vec![], vec![]));
+    }
+
+    #[tokio::test]
+    async fn a_directory_that_is_cut_off_fails_and_changes_nothing() {
+        let directory = MemoryDirectory::new(Ambient::system());
+        directory.cut();
+        let user: UserId = "1".parse().unwrap();
+        let error = directory.locate(std::slice::from_ref(&user)).await.unwrap_err();
+        assert!(matches!(error.retry, Retry::After(_)) && !directory.state().up);
+        directory.mend();
+        assert_eq!(directory.locate(&[user]).await.unwrap(), [[]]);
+        assert!(directory.state().up);
+    }
+}
