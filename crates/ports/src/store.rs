@@ -177,6 +177,10 @@ pub struct ConversationsPage {
     pub next: Option<String>,
 }
 
+/// Milliseconds that a message may take from its time to being readable, for [`Store::positions`]: it waits in a queue and for the disk.
+/// Longer than a node waits for a store; what it costs is that a few messages may be pushed that another device has read.
+pub const COMMIT_LAG_MS_MAX: u64 = 10_000;
+
 /// Keeps messages, groups and cursors.
 ///
 /// What is asked for many at once is answered in the order given. Once n+1 of a conversation is readable, n is readable by everyone.
@@ -188,6 +192,7 @@ pub trait Store: Send + Sync + 'static {
 
     /// Keeps a message and gives it the next seq of its conversation. Returns after it is durable.
     /// The same (sender, id) again returns the first message and keeps nothing; with other bytes it is [`Denied::Conflict`].
+    /// So it is even when the sender or the group is gone since: the first send was kept, and its receipt is owed.
     /// A direct message to any user is kept. A group must exist, and have the sender as a member where [`Draft::members_only`] is set.
     /// A send moves the sender's cursor along when nothing unread lies below it.
     /// Appends of one caller to one conversation that are under way at once are kept in the order in which they were called.
@@ -200,6 +205,8 @@ pub trait Store: Send + Sync + 'static {
     async fn arrive(&self, users: &[UserId], items_max: usize) -> Result<Vec<UnreadList>, PortError>;
 
     /// From where sessions are to be pushed: the lower of the user's cursor and the head at the session's arrival. May be lower, never higher.
+    /// The head at a time is told by the times of messages. A message may be readable a little later than its time says, so for a user
+    /// [`COMMIT_LAG_MS_MAX`] is taken off the arrival; without a user nothing is, because nothing older may be pushed.
     async fn positions(&self, queries: &[PositionQuery]) -> Result<Vec<Seq>, PortError>;
 
     /// The heads of the conversations of users in which something was said since `since_ms`, everyone's included.
@@ -217,7 +224,8 @@ pub trait Store: Send + Sync + 'static {
         seq: Seq,
     ) -> Result<Option<Seq>, StoreError>;
 
-    /// The user's conversations, the latest first, groups without messages too. `after` is the `next` of the page before.
+    /// The user's conversations, the latest first, groups without messages too. `after` is the `next` of the page before;
+    /// any other text is [`Denied::Unacceptable`]. What is said between two pages changes what they show, but not which conversations: each comes once.
     async fn conversations(
         &self,
         user: &UserId,
@@ -226,6 +234,7 @@ pub trait Store: Send + Sync + 'static {
     ) -> Result<ConversationsPage, StoreError>;
 
     /// Makes the members of a group exactly these, and the group if it is not there; with `None`, only makes the group.
+    /// Everyone has no members: to change them is refused here, and [`Denied::Forbidden`] in the other calls.
     async fn put_group(&self, group: &GroupId, members: Option<&[UserId]>)
     -> Result<RosterChange, PortError>;
 
@@ -243,10 +252,10 @@ pub trait Store: Send + Sync + 'static {
     /// Removes a group and all its members. Its log is no longer shown; a group made again under this name goes on above it.
     async fn delete_group(&self, group: &GroupId) -> Result<RosterChange, StoreError>;
 
-    /// The members of groups; `None` where there is no such group.
+    /// The members of groups; `None` where there is no such group, and for everyone.
     async fn rosters(&self, groups: &[GroupId]) -> Result<Vec<Option<Arc<Roster>>>, PortError>;
 
-    /// The groups that each user is a member of.
+    /// The groups that each user is a member of, without everyone.
     async fn groups_of(&self, users: &[UserId]) -> Result<Vec<Vec<GroupId>>, PortError>;
 
     /// Finishes what is under way and lets go of the database.

@@ -3,3 +3,4 @@
 pub mod bus;
 pub mod directory;
 pub mod registry;
+pub mod store;
