@@ -29,23 +29,26 @@ pub fn run(arguments: &CheckArgs, environment: &dyn Environment, out: &mut dyn W
     let names: Vec<_> = roles.iter().map(|role| role.as_str()).collect();
     writeln!(out, "{}: read for a {}", arguments.config.display(), names.join(" and a "))?;
     let mut problems: Vec<String> = Vec::new();
-    let mut ports = Vec::new();
+    let (mut ports, mut ignored) = (Vec::new(), Vec::new());
     for role in roles {
         match understand(spelled.clone(), &arguments.request(role), environment) {
             Ok(loaded) => {
                 say(&loaded, role, out)?;
                 ports.extend(listeners(&loaded.config, role));
+                ignored = loaded.ignored;
             }
             Err(found) => problems.extend(found.iter().map(Problem::to_string)),
         }
     }
+    if !ignored.is_empty() {
+        writeln!(out, "ignored: keys of others: {}", ignored.join(", "))?;
+    }
     problems.extend(ports.into_iter().filter_map(|(key, address)| taken(key, address)));
-    problems.dedup();
     let mut said: Vec<String> = Vec::new();
-    for problem in problems.iter().filter(|problem| !problem.is_empty()) {
-        if !said.contains(problem) {
+    for problem in problems {
+        if !said.contains(&problem) {
             writeln!(out, "wrong: {problem}")?;
-            said.push(problem.clone());
+            said.push(problem);
         }
     }
     match said.len() {
@@ -64,10 +67,7 @@ fn say(loaded: &Loaded, role: Role, out: &mut dyn Write) -> io::Result<()> {
         writeln!(out, "warning: {warning}")?;
     }
     for unread in loaded.unread.iter().filter(|_| role == Role::Gateway) {
-        writeln!(out, "not read: {unread}")?;
-    }
-    if !loaded.ignored.is_empty() {
-        writeln!(out, "ignored: keys of others: {}", loaded.ignored.join(", "))?;
+        writeln!(out, "ignored: {unread}")?;
     }
     Ok(())
 }

@@ -45,9 +45,11 @@ pub fn order(
     let expires = parse_span(&arguments.expires)
         .filter(|span| span.as_secs() > 0)
         .ok_or_else(|| Problem::general("--expires takes a duration of a second or more, such as 1h"))?;
+    let user: wire::id::UserId =
+        arguments.user.parse().map_err(|error| Problem::general(format!("--user: {error}")))?;
     let mut claims = serde_json::Map::new();
     let user_claim = config.as_ref().map_or("sub", |config| config.auth.user_claim.0.as_str());
-    claims.insert(user_claim.to_owned(), arguments.user.as_str().into());
+    claims.insert(user_claim.to_owned(), user.as_str().into());
     let configured_audience =
         config.as_ref().and_then(|config| config.auth.audience.first()).map(|audience| audience.0.clone());
     if let Some(audience) = arguments.audience.clone().or(configured_audience) {
@@ -82,4 +84,58 @@ fn signing_key(arguments: &TokenArgs, configured: &[TokenKey]) -> Result<TokenKe
     configured.iter().find(fits).cloned().ok_or_else(|| {
         Problem::general("there is no key to sign with: give -c FILE with an HS256 key under auth.keys, or --key (and --algorithm)")
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use clap::Parser;
+
+    use super::*;
+    use crate::cli::{Cli, Command};
+
+    fn ordered(arguments: &[&str]) -> Result<TokenOrder, String> {
+        let cli = Cli::try_parse_from(["trunkline", "token"].iter().chain(arguments))
+            .map_err(|error| error.to_string())?;
+        let Command::Token(arguments) = cli.command else { return Err("another command".to_owned()) };
+        let environment: BTreeMap<String, String> = [("HOSTNAME".to_owned(), "test".to_owned())].into();
+        order(&arguments, &environment, 1_000).map_err(|problems| problems.to_string())
+    }
+
+    #[test]
+    fn a_token_is_signed_with_the_files_key_and_says_what_the_file_wants() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("trunkline.yml");
+        let text = "ws: { host: 0.0.0.0 }\nauth: { user_claim: uid, audience: chat, keys: [{ algorithm: HS512, kid: a, key: \"file:k\" }] }\n";
+        std::fs::write(&file, text).unwrap();
+        std::fs::write(folder.path().join("k"), "0123456789abcdef0123456789abcdef\n").unwrap();
+        let order = ordered(&["--user", "42", "-c", file.to_str().unwrap(), "--expires", "2h"]).unwrap();
+        assert_eq!((order.key.algorithm, order.key.kid.as_deref()), (Algorithm::Hs512, Some("a")));
+        assert_eq!(order.key.key.expose(), b"0123456789abcdef0123456789abcdef");
+        let claims = serde_json::Value::Object(order.claims);
+        assert_eq!(claims, serde_json::json!({ "uid": "42", "aud": "chat", "iat": 1_000, "exp": 8_200 }));
+    }
+
+    #[test]
+    fn what_is_missing_or_wrong_is_said() {
+        let no_key = "there is no key to sign with: give -c FILE with an HS256 key under auth.keys, or --key (and --algorithm)";
+        assert_eq!(ordered(&["--user", "1"]).unwrap_err(), no_key);
+        assert!(ordered(&["--user", "a/b", "--key", "k"]).unwrap_err().starts_with("--user: "));
+        assert!(
+            ordered(&["--user", "1", "--key", "k", "--algorithm", "none"])
+                .unwrap_err()
+                .starts_with("--algorithm takes")
+        );
+        assert!(
+            ordered(&["--user", "1", "--key", "k", "--expires", "1"])
+                .unwrap_err()
+                .starts_with("--expires takes")
+        );
+        assert!(
+            ordered(&["--user", "1", "--key", "file:absent"])
+                .unwrap_err()
+                .starts_with("--key: the file absent cannot be read")
+        );
+    }
 }

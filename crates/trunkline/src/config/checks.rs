@@ -16,15 +16,26 @@ pub(super) fn check(config: &Config, role: Role, problems: &mut Problems, warnin
         (&["directory.lease", "directory.renew"], lease(config)),
         (&["limits.frame_bytes_max", "limits.content_bytes_max"], content(config)),
         (&["auth.user_header", "auth.keys", "ws.trusted_proxies"], user_header(config)),
-        (&["auth.keys", "auth.user_header", "ws.host"], development(config)),
+        (&["auth.keys", "auth.user_header", "ws.host"], development(config, role)),
         (&["store", "ws.classic_group"], classic_group(config)),
-        (&["registry", "directory", "bus"], shared(config, role)),
-        (&["directory", "store"], store_said(config, role)),
-        (&["node.advertise", "ws.host"], advertise(config, role)),
+        (
+            &[
+                "registry",
+                "directory",
+                "bus",
+                "spring.cloud.nacos",
+                "spring.data.redis",
+                "spring.redis",
+                "rocketmq",
+            ],
+            shared(config, role),
+        ),
+        (&["directory", "store", "spring.data.redis", "spring.redis"], store_said(config, role)),
+        (&["node.advertise", "ws.host", "spring.cloud.nacos"], advertise(config, role)),
         (&["ws.port", "api.listen"], node_ports(config, role)),
         (&["gateway.listen", "gateway.api"], gateway_ports(config)),
         (&["gateway.eject_first", "gateway.eject_max"], eject(config)),
-        (&["registry", "spring.cloud.gateway"], gateway_registry(config, role)),
+        (&["registry", "spring.cloud.gateway", "spring.cloud.nacos"], gateway_registry(config, role)),
     ];
     let mut fresh: Vec<Problem> = found
         .into_iter()
@@ -102,9 +113,10 @@ fn user_header(config: &Config) -> Option<Problem> {
     )
 }
 
-fn development(config: &Config) -> Option<Problem> {
+fn development(config: &Config, role: Role) -> Option<Problem> {
     let host = config.ws.host.0;
-    if !config.is_development() || host.is_loopback() || config.insecure {
+    // `up` listens on loopback whatever the file says.
+    if role == Role::Up || !config.is_development() || host.is_loopback() || config.insecure {
         return None;
     }
     problem(
@@ -125,7 +137,7 @@ fn classic_group(config: &Config) -> Option<Problem> {
 }
 
 fn shared(config: &Config, role: Role) -> Option<Problem> {
-    if role != Role::Node {
+    if role == Role::Gateway {
         return None;
     }
     let backends = &config.backends;

@@ -139,7 +139,8 @@ fn default_cell(setting: &Setting) -> String {
 }
 
 fn plain_kind(setting: &Setting) -> String {
-    let kind = (setting.kind)().replace('`', "");
+    let kind = (setting.kind)();
+    let kind = if kind.starts_with('`') { format!("one of {kind}") } else { kind }.replace('`', "");
     let mut letters = kind.chars();
     letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
 }

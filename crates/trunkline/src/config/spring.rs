@@ -27,7 +27,8 @@ pub(super) fn registry(root: &Node) -> Result<Option<RegistryBackend>, Problem> 
     let Some(address) = of("server-addr").filter(|node| !node.is_null()) else { return Ok(None) };
     let key = format!("{DISCOVERY}.server-addr");
     let text_of = |name: &str| of(name).and_then(Node::as_text).filter(|text| !text.is_empty());
-    let servers = nacos_servers(address.as_text().unwrap_or_default())
+    let servers = filled(address)
+        .and_then(nacos_servers)
         .map_err(|message| Problem::of(&key, Some(&address.at), message))?;
     Ok(Some(RegistryBackend::Nacos(Nacos {
         servers,
@@ -87,8 +88,13 @@ pub(super) fn directory(root: &Node) -> Result<Option<DirectoryBackend>, Problem
         Some(number) => de::read::<super::scalar::Count>(number, &format!("{section}.database"))?.0,
         None => 0,
     };
+    let host = match map.get_relaxed("host").filter(|node| !node.is_null()) {
+        Some(host) => filled(host)
+            .map_err(|message| Problem::of(&format!("{section}.host"), Some(&host.at), message))?,
+        None => "localhost",
+    };
     Ok(Some(DirectoryBackend::Redis(Redis {
-        server: HostPort { host: text_of("host").unwrap_or("localhost").to_owned(), port },
+        server: HostPort { host: host.to_owned(), port },
         user: text_of("username").map(str::to_owned),
         password: text_of("password").map(Secret::new),
         database,
@@ -102,8 +108,8 @@ pub(super) fn directory(root: &Node) -> Result<Option<DirectoryBackend>, Problem
 pub(super) fn bus(root: &Node) -> Result<Option<BusBackend>, Problem> {
     let key = "rocketmq.name-server";
     let Some(node) = root.find(key).filter(|node| !node.is_null()) else { return Ok(None) };
-    let text = node.as_text().unwrap_or_default();
-    let hosts = parse_hosts(text.trim_end_matches(';'), 9876)
+    let hosts = filled(node)
+        .and_then(|text| parse_hosts(text.trim_end_matches(';'), 9876))
         .map_err(|message| Problem::of(key, Some(&node.at), message))?;
     Ok(Some(BusBackend::RocketMq(RocketMq::at(hosts))))
 }
@@ -124,6 +130,18 @@ pub(super) fn warnings(root: &Node) -> Vec<Problem> {
     warn("spring.profiles.active", "Trunkline has no profiles; files and documents for one are not read");
     warn("spring.profiles.include", "Trunkline has no profiles; files and documents for one are not read");
     warnings
+}
+
+/// The text of an address. Under `spring` a placeholder without a value stays as written, and is no address.
+fn filled(node: &Node) -> Result<&str, String> {
+    let text = node.as_text().unwrap_or_default();
+    match text.find("${").map(|start| &text[start..]) {
+        Some(rest) => {
+            let placeholder = rest.find('}').map_or(rest, |end| &rest[..=end]);
+            Err(format!("{placeholder} is not set and has no default"))
+        }
+        None => Ok(text),
+    }
 }
 
 fn text<'a>(root: &'a Node, key: &str) -> Option<&'a str> {

@@ -27,6 +27,9 @@ const LATER: [(&str, &str); 9] = [
     ("webhooks", "not supported yet"),
 ];
 
+/// Top-level keys of Spring's of which something is read.
+const SPRINGS: [&str; 2] = ["spring", "rocketmq"];
+
 /// Checks all keys of `root`; returns the top-level keys that are left alone.
 pub(super) fn check(root: &Node, problems: &mut Problems) -> Vec<String> {
     let mut ignored = Vec::new();
@@ -43,7 +46,7 @@ pub(super) fn check(root: &Node, problems: &mut Problems) -> Vec<String> {
                 Some(&entry.at),
                 format!("unknown key; did you mean `{known}`?"),
             ));
-        } else if entry.key != "spring" && !sections::is_ours(&entry.key) {
+        } else if !SPRINGS.contains(&entry.key.as_str()) && !sections::is_ours(&entry.key) {
             ignored.push(entry.key.clone());
         }
     }

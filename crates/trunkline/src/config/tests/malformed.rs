@@ -60,6 +60,7 @@ const TABLE: &[(Role, &str, &[&str])] = &[
     (Role::Node, "registry: nacos://h\n", &["directory: is memory, but the registry is shared: nodes would not find each other's users; set directory: redis://HOST:6379"]),
     (Role::Node, "registry: fixed:trunkline=10.0.0.1:1,10.0.0.2:1\n", &["directory: is memory, but the registry is shared: nodes would not find each other's users; set directory: redis://HOST:6379"]),
     (Role::Node, "registry: nacos://h\ndirectory: redis://h\nstore: none\n", &["bus: is memory, but the directory is shared: nodes would not reach each other; set bus: rocketmq://HOST:9876"]),
+    (Role::Up, "directory: redis://h\n", &["bus: is memory, but the directory is shared: nodes would not reach each other; set bus: rocketmq://HOST:9876"]),
     (Role::Node, "directory: redis://h\nbus: rocketmq://h\n", &["store: nodes that share a directory cannot share an SQLite file; set store: none (nothing is kept), or name the file where this is the only node"]),
     (Role::Node, "store: none\nws: { classic_group: members }\n", &["trunkline.yml:2:22: ws.classic_group: members are kept in the store, and store is none; set a store, or ws.classic_group: everyone"]),
     (Role::Node, "ws: { host: 0.0.0.0 }\nnode: { advertise: 10.0.0.5 }\n", &["auth.keys: there is none, so anybody who reaches 0.0.0.0 could be any user; set auth.keys or auth.user_header, or ws.host: 127.0.0.1, or start with --insecure"]),

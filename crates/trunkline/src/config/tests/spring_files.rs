@@ -83,7 +83,7 @@ rocketmq:
     let BusBackend::RocketMq(rocketmq) = &config.backends.bus else { panic!() };
     assert_eq!(rocketmq.name_servers.len(), 2);
     assert!(!format!("{config:?}").contains("hidden"));
-    assert_eq!(loaded.ignored, ["server", "node_name", "rocketmq"]);
+    assert_eq!(loaded.ignored, ["server", "node_name"]);
 }
 
 #[test]
@@ -265,4 +265,13 @@ fn what_a_file_imports_is_warned_of() {
     let keys: Vec<_> =
         Case::gateway(text).holds().warnings.iter().filter_map(|warning| warning.key.clone()).collect();
     assert_eq!(keys, ["spring.config.import", "spring.cloud.nacos.config", "spring.profiles.active"]);
+}
+
+#[test]
+fn an_address_whose_variable_is_not_set_is_named() {
+    let wrong = |text: &str| Case::gateway(text).wrong().join("\n");
+    assert_eq!(
+        wrong("spring.cloud.nacos.discovery.server-addr: ${NACOS_ADDR}\n"),
+        "trunkline.yml:1:43: spring.cloud.nacos.discovery.server-addr: ${NACOS_ADDR} is not set and has no default"
+    );
 }

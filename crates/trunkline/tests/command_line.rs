@@ -1,0 +1,127 @@
+//! The binary as a person or a script meets it: exit codes, and what goes to which output.
+
+#![allow(clippy::expect_used, reason = "a test that cannot be set up must fail")]
+
+use std::{
+    net::TcpListener,
+    path::PathBuf,
+    process::{Command, Output},
+};
+
+fn trunkline(arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_trunkline")).args(arguments).output().expect("the binary runs")
+}
+
+fn said(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+struct File {
+    _folder: tempfile::TempDir,
+    path: PathBuf,
+}
+
+impl File {
+    fn holding(text: &str) -> File {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("trunkline.yml");
+        std::fs::write(&path, text).expect("a file");
+        File { _folder: folder, path }
+    }
+
+    fn check(&self, more: &[&str]) -> Output {
+        let path = self.path.to_str().expect("a path of text");
+        trunkline(&[&["check", "-c", path], more].concat())
+    }
+}
+
+fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0").expect("a port").local_addr().expect("an address").port()
+}
+
+#[test]
+fn help_and_version_end_well_and_a_wrong_argument_ends_with_64() {
+    for arguments in [&["--help"][..], &["up", "--help"], &["--version"]] {
+        let output = trunkline(arguments);
+        assert_eq!(output.status.code(), Some(0), "{arguments:?}");
+        assert!(!output.stdout.is_empty() && output.stderr.is_empty(), "{arguments:?}");
+    }
+    for arguments in [
+        &[][..],
+        &["fly"],
+        &["up", "--nodes", "0"],
+        &["up", "--port", "65535"],
+        &["send", "--user", "1", "hi"],
+        &["check"],
+    ] {
+        let output = trunkline(arguments);
+        assert_eq!(output.status.code(), Some(64), "{arguments:?}");
+        assert!(output.stdout.is_empty() && !output.stderr.is_empty(), "{arguments:?}");
+    }
+}
+
+#[test]
+fn check_says_what_a_good_file_means() {
+    let (ws, api) = (free_port(), free_port());
+    let file = File::holding(&format!(
+        "ws: {{ name: chat, port: {ws} }}\napi: {{ listen: \"127.0.0.1:{api}\", keys: [hidden] }}\nserver: {{ port: 1 }}\n"
+    ));
+    let output = file.check(&[]);
+    let said = said(&output);
+    assert_eq!(output.status.code(), Some(0), "{said}");
+    for expected in [
+        "read for a node\n",
+        "of the service chat",
+        "development mode",
+        "1 key",
+        "ignored: keys of others: server",
+        "nothing is wrong",
+    ] {
+        assert!(said.contains(expected), "{expected:?} is not in\n{said}");
+    }
+    assert!(!said.contains("hidden"), "{said}");
+}
+
+#[test]
+fn check_finds_a_port_in_use() {
+    let taken = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = taken.local_addr().expect("an address");
+    let file = File::holding(&format!(
+        "ws: {{ port: {} }}\napi: {{ listen: \"127.0.0.1:{}\" }}\n",
+        address.port(),
+        free_port()
+    ));
+    let output = file.check(&[]);
+    assert_eq!(output.status.code(), Some(64));
+    let expected =
+        format!("wrong: ws.port: {address} is in use: another process listens there\n1 thing is wrong\n");
+    assert!(said(&output).ends_with(&expected), "{}", said(&output));
+}
+
+#[test]
+fn check_names_every_mistake_of_both_roles_once() {
+    let file = File::holding(
+        "ws: { prot: 1 }\ndirectory: { lease: 10s }\nstore: oracle://h\nauth: { keys: [{ algorithm: HS256, key: \"file:absent\" }] }\ngateway: { api: nowhere }\nlog: { level: loud }\n",
+    );
+    let output = file.check(&[]);
+    let said = said(&output);
+    assert_eq!(output.status.code(), Some(64));
+    for expected in [
+        "did you mean `ws.port`?",
+        "shorter than three renewals",
+        "unknown scheme `oracle:`",
+        "cannot be read",
+        "gateway.api",
+        "log.level",
+    ] {
+        assert_eq!(said.matches(expected).count(), 1, "{expected:?} in\n{said}");
+    }
+    assert!(said.ends_with("6 things are wrong\n") || said.ends_with("7 things are wrong\n"), "{said}");
+}
+
+#[test]
+fn config_lists_main_settings_or_all() {
+    let (short, long) = (said(&trunkline(&["config"])), said(&trunkline(&["config", "--all"])));
+    assert!(short.contains("ws.port = 19998") && !short.contains("gateway.eject_max"));
+    assert!(long.contains("gateway.eject_max = 60s"));
+}
