@@ -7,7 +7,7 @@ use std::{ffi::OsString, num::NonZeroUsize, path::PathBuf};
 use clap::{Args, Parser, Subcommand, ValueEnum, error::ErrorKind};
 
 use crate::{
-    config::{Flags, Request, Role},
+    config::{Flags, Request, Role, Secret},
     exit::Exit,
 };
 
@@ -54,19 +54,19 @@ pub enum Command {
 pub struct Overrides {
     /// Set one key, over file and environment: --set limits.sends_per_second=0
     #[arg(long = "set", value_name = "KEY=VALUE")]
-    pub set: Vec<String>,
+    pub set: Vec<Secret>,
     /// Where nodes are found: memory, nacos://HOST:8848, fixed:SERVICE=IP:PORT,...
     #[arg(long, value_name = "URL")]
-    pub registry: Option<String>,
+    pub registry: Option<Secret>,
     /// Where sessions are found: memory, redis://HOST:6379
     #[arg(long, value_name = "URL")]
-    pub directory: Option<String>,
+    pub directory: Option<Secret>,
     /// How nodes talk: memory, rocketmq://HOST:9876
     #[arg(long, value_name = "URL")]
-    pub bus: Option<String>,
+    pub bus: Option<Secret>,
     /// Where messages are kept: sqlite:FILE, memory, none
     #[arg(long, value_name = "URL")]
-    pub store: Option<String>,
+    pub store: Option<Secret>,
 }
 
 impl Overrides {
@@ -174,7 +174,7 @@ pub struct TokenArgs {
     pub config: Option<PathBuf>,
     /// The key that signs it instead: file:PATH, base64:... or the text itself; a private key (PEM) for RS*, ES256 and EdDSA
     #[arg(long, value_name = "KEY")]
-    pub key: Option<String>,
+    pub key: Option<Secret>,
     /// How it is signed; with -c alone, the algorithm of the key in the file
     #[arg(long)]
     pub algorithm: Option<String>,
@@ -227,7 +227,7 @@ pub struct Target {
     pub url: String,
     /// The user's token
     #[arg(long)]
-    pub token: Option<String>,
+    pub token: Option<Secret>,
 }
 
 impl Cli {

@@ -7,7 +7,7 @@ use std::path::Path;
 use crate::{
     cli::TokenArgs,
     config::{
-        Environment, Flags, Problem, Problems, Request, Role, Secret, TokenKey, load, resolve,
+        Environment, Flags, Problem, Problems, Request, Role, TokenKey, load, resolve,
         scalar::{Algorithm, parse_span},
     },
 };
@@ -68,7 +68,7 @@ fn signing_key(arguments: &TokenArgs, configured: &[TokenKey]) -> Result<TokenKe
         })?),
     };
     if let Some(written) = &arguments.key {
-        let key = resolve(&Secret::new(written.as_bytes()), Path::new(""))
+        let key = resolve(written, Path::new(""))
             .map_err(|message| Problem::general(format!("--key: {message}")))?;
         return Ok(TokenKey {
             algorithm: asked.unwrap_or(Algorithm::Hs256),

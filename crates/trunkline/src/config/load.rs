@@ -52,7 +52,9 @@ pub struct Loaded {
 }
 
 /// Text, positions, variables and placeholders put together; nothing is typed yet.
-#[derive(Debug, Clone)]
+///
+/// It cannot be printed, because it holds whatever secrets the file holds.
+#[derive(Clone)]
 pub struct Spelled {
     root: Node,
     folder: PathBuf,
@@ -111,7 +113,7 @@ pub fn understand(
     warnings.extend(spring::warnings(&root));
     let role = request.role;
     let mut heeded = only_for(role, problems);
-    let Some(mut config) = config else { return Err(heeded) };
+    let Some(mut config) = config else { return Err(placed(heeded, &root)) };
     settle::settle(&mut config, role, environment, &mut heeded);
     checks::check(&config, role, &mut heeded, &mut warnings);
     let heeded = placed(heeded, &root);
@@ -190,7 +192,7 @@ fn read_sections(
     let ws = sections::Ws::read(root, problems)?;
     Some(Config {
         top: sections::Top::read(root, problems)?,
-        written_trusted_proxies: ws.trusted_proxies.is_some(),
+        written_trusted_proxies: ws.trusted_proxies.as_ref().is_some_and(|proxies| !proxies.is_empty()),
         ws,
         groups: sections::Groups::read(root, problems)?,
         limits: sections::Limits::read(root, problems)?,

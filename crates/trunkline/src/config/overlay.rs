@@ -6,9 +6,11 @@
 use super::{
     dotted,
     environment::Environment,
+    nearest::nearest,
     place::Place,
     problem::{Problem, Problems},
-    sections::SEAMS,
+    secret::Secret,
+    sections::{self, SEAMS},
     tree::{Map, Node, Step, Value},
     yaml,
 };
@@ -20,15 +22,15 @@ pub(super) const PREFIX: &str = "TRUNKLINE__";
 #[derive(Debug, Clone, Default)]
 pub struct Flags {
     /// `--set KEY=VALUE`, in order.
-    pub set: Vec<String>,
+    pub set: Vec<Secret>,
     /// `--registry URL`.
-    pub registry: Option<String>,
+    pub registry: Option<Secret>,
     /// `--directory URL`.
-    pub directory: Option<String>,
+    pub directory: Option<Secret>,
     /// `--bus URL`.
-    pub bus: Option<String>,
+    pub bus: Option<Secret>,
     /// `--store URL`.
-    pub store: Option<String>,
+    pub store: Option<Secret>,
 }
 
 /// Lays environment and flags over `root`.
@@ -39,7 +41,7 @@ pub(super) fn apply(root: &mut Node, environment: &dyn Environment, flags: &Flag
         put(root, &key, &value, &Place::named(&name), problems);
     }
     for assignment in &flags.set {
-        match assignment.split_once('=') {
+        match assignment.expose_text().and_then(|text| text.split_once('=')) {
             Some((key, value)) => {
                 put(root, key.trim(), value, &Place::named(&format!("--set {}", key.trim())), problems)
             }
@@ -54,7 +56,7 @@ pub(super) fn apply(root: &mut Node, environment: &dyn Environment, flags: &Flag
         ("store", &flags.store),
     ];
     for (seam, url) in seams {
-        if let Some(url) = url {
+        if let Some(url) = url.as_ref().and_then(Secret::expose_text) {
             put(root, seam, url, &Place::named(&format!("--{seam}")), problems);
         }
     }
@@ -69,6 +71,14 @@ fn put(root: &mut Node, key: &str, value: &str, at: &Place, problems: &mut Probl
         });
         return;
     };
+    if let Some(Step::Key(first)) = path.first()
+        && !is_known(first, root)
+    {
+        let known = nearest(first, sections::top_level_names());
+        let hint = known.map(|known| format!("; did you mean `{known}`?")).unwrap_or_default();
+        problems.push(Problem::of(key, Some(at), format!("there is no section `{first}`{hint}")));
+        return;
+    }
     match yaml::read_value(value, at) {
         Ok(node) => {
             let mut layer = Node::map(at.clone(), Map::default());
@@ -78,6 +88,12 @@ fn put(root: &mut Node, key: &str, value: &str, at: &Place, problems: &mut Probl
         }
         Err(problem) => problems.push(Problem { key: Some(key.to_owned()), ..problem }),
     }
+}
+
+/// Whether something of that name is read, if only by a placeholder.
+fn is_known(name: &str, root: &Node) -> bool {
+    let in_file = root.as_map().is_some_and(|map| map.get(name).is_some());
+    sections::is_ours(name) || matches!(name, "spring" | "rocketmq") || in_file
 }
 
 /// Overlays a layer that holds one path; where the path goes through a list of `root`, that item is changed and not the whole list.

@@ -10,7 +10,7 @@ mod yaml_forms;
 
 use std::collections::BTreeMap;
 
-use super::{Flags, Loaded, Problems, Request, Role, load};
+use super::{Flags, Loaded, Problems, Request, Role, Secret, load};
 
 /// A configuration that exists for one test only.
 struct Case {
@@ -47,7 +47,7 @@ impl Case {
     }
 
     fn set(mut self, assignment: &str) -> Case {
-        self.request.flags.set.push(assignment.to_owned());
+        self.request.flags.set.push(Secret::new(assignment));
         self
     }
 

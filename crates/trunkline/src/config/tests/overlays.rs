@@ -27,7 +27,7 @@ fn a_key_of_the_top_level_and_lists_can_be_given() {
 fn a_seams_url_and_its_settings_come_from_different_layers() {
     let mut case = Case::node("directory: { url: redis://h, lease: 60s }\nbus: rocketmq://h\nstore: none\n")
         .set("directory.renew=2s");
-    case.request.flags.directory = Some("memory".to_owned());
+    case.request.flags.directory = Some(Secret::new("memory"));
     let config = case.holds().config;
     assert!(!config.backends.directory.is_shared());
     assert_eq!((config.directory.lease.0.as_secs(), config.directory.renew.0.as_secs()), (60, 2));
@@ -36,8 +36,8 @@ fn a_seams_url_and_its_settings_come_from_different_layers() {
 #[test]
 fn the_four_flags_set_the_four_urls() {
     let mut case = Case::node("");
-    case.request.flags.registry = Some("fixed:trunkline=127.0.0.1:1".to_owned());
-    case.request.flags.store = Some("none".to_owned());
+    case.request.flags.registry = Some(Secret::new("fixed:trunkline=127.0.0.1:1"));
+    case.request.flags.store = Some(Secret::new("none"));
     let backends = case.holds().config.backends;
     assert!(matches!(backends.registry, RegistryBackend::Fixed(_)));
     assert_eq!(backends.store, StoreBackend::None);
@@ -75,7 +75,16 @@ fn an_error_names_the_variable_or_the_flag() {
         "--set takes KEY=VALUE, such as --set limits.sends_per_second=0"
     );
     assert_eq!(wrong(Case::node("").set("ws..port=1")), "--set ws..port: is not the name of a setting");
+    assert_eq!(
+        wrong(Case::node("").variable("TRUNKLINE__LIMIT__SENDS_BURST", "1")),
+        "TRUNKLINE__LIMIT__SENDS_BURST: limit.sends_burst: there is no section `limit`; did you mean `limits`?"
+    );
+    assert_eq!(
+        wrong(Case::node("").set("shop.name=x")),
+        "--set shop.name: shop.name: there is no section `shop`"
+    );
+    assert_eq!(wrong(Case::node("shop.name: y\n").set("shop.name=x")), "", "a placeholder may read it");
     let mut case = Case::node("");
-    case.request.flags.bus = Some("kafka://h".to_owned());
+    case.request.flags.bus = Some(Secret::new("kafka://h"));
     assert_eq!(wrong(case), "--bus: bus: unknown scheme `kafka:`; write memory or rocketmq://HOST:9876");
 }
