@@ -12,6 +12,12 @@ use crate::scratch;
 use crate::servers::rocketmq_jars;
 
 const INSTALL: &str = "apt-get install default-jdk-headless";
+/// The jars bring a logging configuration that prints 200 lines to standard output; this one is found before it.
+const QUIET: &str = r#"<configuration>
+  <statusListener class="org.apache.rocketmq.logging.ch.qos.logback.core.status.NopStatusListener"/>
+  <root level="OFF"/>
+</configuration>
+"#;
 /// A compiler on two busy cores.
 const COMPILE_DEADLINE: Duration = Duration::from_secs(120);
 
@@ -31,9 +37,8 @@ impl JavaProgram {
     /// When there is no Java compiler, the jars were not fetched, or it does not compile: with what the compiler said.
     pub async fn compile(main: &str, source: &str) -> Self {
         let folder = scratch::folder("java");
-        let file: PathBuf = folder.path().join(format!("{main}.java"));
-        std::fs::write(&file, source)
-            .unwrap_or_else(|error| panic!("cannot write {}: {error}", file.display()));
+        let file = write(&folder, &format!("{main}.java"), source);
+        write(&folder, "rmq.logback.xml", QUIET);
         let jars = rocketmq_jars().await.join("*");
         let class_path = format!("{}:{}", folder.path().display(), jars.display());
         let compiler = Program::new("javac")
@@ -76,4 +81,10 @@ impl JavaProgram {
         assert_eq!(code, 0, "{} {args:?}\n{}", self.main, process.tail());
         process.lines(Stream::Out)
     }
+}
+
+fn write(folder: &TempDir, name: &str, text: &str) -> PathBuf {
+    let path = folder.path().join(name);
+    std::fs::write(&path, text).unwrap_or_else(|error| panic!("cannot write {}: {error}", path.display()));
+    path
 }

@@ -1,10 +1,12 @@
 //! Real servers on free loopback ports in temporary folders.
 //!
 //! Each can be killed, stopped, restarted on the same port with the same data, and made to stand still.
+//! One server may serve all tests of a program: `static REDIS: OnceCell<Redis>`, then `REDIS.get_or_init(Redis::start).await`.
 //! A server that is not installed is a panic that names the step which installs it, never a skipped test.
 
 mod nacos;
 mod redis;
+mod remoting;
 mod rocketmq;
 mod server;
 

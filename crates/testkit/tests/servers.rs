@@ -5,6 +5,8 @@
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
+use testkit::http::Http;
+use testkit::java::JavaProgram;
 use testkit::poll;
 use testkit::servers::{Nacos, NacosOptions, Redis, Reply, RocketMq, RocketMqOptions};
 
@@ -81,16 +83,55 @@ async fn nacos_comes_back_on_its_port_after_a_kill() {
 }
 
 #[tokio::test]
+async fn nacos_can_be_reached_through_two_proxies() {
+    let nacos = Nacos::start().await;
+    let (http, grpc) = nacos.proxies();
+    assert_eq!(grpc.address().port(), http.address().port() + 1000);
+    let answer =
+        Http::at(&format!("http://{}", http.address())).get("/nacos/v1/console/health/readiness").await;
+    assert_eq!(answer.status, 200);
+    http.refuse().await;
+    assert!(!connects(http.address()) && connects(grpc.address()) && connects(nacos.address()));
+}
+
+/// Sends its second argument's number of messages to topic SINGLE by the official client.
+const PRODUCER: &str = r#"
+import org.apache.rocketmq.client.producer.*;
+import org.apache.rocketmq.common.message.Message;
+public class Produce {
+    public static void main(String[] args) throws Exception {
+        DefaultMQProducer producer = new DefaultMQProducer("test");
+        producer.setNamesrvAddr(args[0]);
+        producer.start();
+        for (int n = 0; n < Integer.parseInt(args[1]); n++) {
+            System.out.println(producer.send(new Message("SINGLE", "node-1", ("{" + n + "}").getBytes())).getSendStatus());
+        }
+        System.exit(0);
+    }
+}
+"#;
+
+#[tokio::test]
 async fn rocketmq_broker_dies_and_returns_while_its_name_server_lives_on() {
     let options = RocketMqOptions { broker_behind_proxy: true, ..RocketMqOptions::default() };
     let rocketmq = RocketMq::start_with(options).await;
     assert!(!connects(rocketmq.broker_address()), "only the proxy may listen there");
     assert!(connects(rocketmq.broker_listens_on()));
+
+    let proxy = rocketmq.broker_proxy();
+    rocketmq.create_topic("SINGLE", 8).await;
+    assert_eq!(rocketmq.messages_on("SINGLE").await, 0);
+    let produce = JavaProgram::compile("Produce", PRODUCER).await;
+    let sent = produce.run(&[&rocketmq.address().to_string(), "11"], Duration::from_secs(60)).await;
+    assert_eq!(sent, ["SEND_OK"; 11]);
+    assert_eq!(rocketmq.messages_on("SINGLE").await, 11);
+    assert!(proxy.counters().bytes_to_server > 0, "the official client went past the proxy");
+
     rocketmq.broker.kill_9().await;
     assert!(!connects(rocketmq.broker_listens_on()) && connects(rocketmq.address()));
     assert!(rocketmq.name_server.is_running() && !rocketmq.broker.is_running());
     rocketmq.broker.restart().await;
-    assert!(connects(rocketmq.broker_listens_on()));
+    assert_eq!(rocketmq.messages_on("SINGLE").await, 11, "the broker's data outlives it");
     rocketmq.stop().await;
     assert!(!connects(rocketmq.address()));
 }

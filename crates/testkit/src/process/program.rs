@@ -12,6 +12,9 @@ use tokio::sync::watch;
 use super::lines::{Lines, Stream};
 use super::{Process, spawn};
 
+/// A parent that died before the signal was asked for sends none; a child of another parent (`$0` is ours) must not begin.
+const UNLESS_ORPHANED: &str = r#"[ "$PPID" = "$0" ] && exec "$@""#;
+
 /// A program with its arguments; it may be started any number of times.
 #[derive(Clone, Debug)]
 pub struct Program {
@@ -94,9 +97,10 @@ impl Program {
 
     fn command(&self) -> Command {
         let mut command = if dies_with_its_parent() {
-            // `setpriv` becomes the program, so the pid is the program's own.
+            // `setpriv` becomes the shell and the shell the program, so the pid is the program's own.
             let mut command = Command::new("setpriv");
-            command.args(["--pdeathsig", "KILL", "--"]).arg(self.found());
+            command.args(["--pdeathsig", "KILL", "--", "sh", "-c", UNLESS_ORPHANED]);
+            command.arg(std::process::id().to_string()).arg(self.found());
             command
         } else {
             Command::new(&self.path)

@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::tcp::{ReadHalf, WriteHalf};
 use tokio::sync::{mpsc, watch};
-use tokio::time::{Instant, sleep, sleep_until};
+use tokio::time::{Instant, sleep};
 
 use super::Mode;
 use super::connection::Reset;
@@ -51,6 +51,14 @@ async fn read(
         bytes.truncate(length);
         chunks.send(Chunk { read_at: Instant::now(), bytes }).await.map_err(|_| Reset)?;
     }
+}
+
+/// What to do next with bytes that wait.
+enum Step {
+    Write { bytes: usize, pause: Duration },
+    Wait(Duration),
+    ThrowAway,
+    Reset,
 }
 
 /// The writing side.
@@ -99,55 +107,61 @@ impl Pen<'_> {
         let mut rest = chunk.bytes.as_slice();
         while !rest.is_empty() {
             self.leave_stall().await?;
-            let mode = self.current_mode();
-            let (step, pause) = match mode {
-                Mode::Delay(by) => {
-                    let due = chunk.read_at + by;
-                    if Instant::now() < due {
-                        tokio::select! {
-                            () = sleep_until(due) => {}
-                            changed = self.mode.changed() => {
-                                changed.map_err(|_| Reset)?;
-                                self.passed_in_mode = 0;
-                            }
-                        }
-                        continue;
-                    }
-                    (rest.len(), Duration::ZERO)
+            match self.next_step(chunk.read_at, rest.len()) {
+                Step::Write { bytes, pause } => {
+                    // First counted, then written: what was received has been counted.
+                    self.count.fetch_add(bytes as u64, Relaxed);
+                    self.to.write_all(&rest[..bytes]).await.map_err(|_| Reset)?;
+                    self.passed_in_mode += bytes as u64;
+                    rest = &rest[bytes..];
+                    self.pause(pause).await?;
                 }
-                Mode::Throttle(bytes_per_second) => {
-                    let step = (bytes_per_second / THROTTLE_STEPS_PER_SECOND).max(1);
-                    let step = step.min(rest.len() as u64);
-                    (
-                        step as usize,
-                        Duration::from_secs(step)
-                            / u32::try_from(bytes_per_second.max(1)).unwrap_or(u32::MAX),
-                    )
-                }
-                Mode::DropAfter(bytes) => {
-                    let left = bytes.saturating_sub(self.passed_in_mode);
-                    if left == 0 {
-                        return Err(Reset);
-                    }
-                    (left.min(rest.len() as u64) as usize, Duration::ZERO)
-                }
-                Mode::HalfClose => return Ok(()),
-                Mode::Pass | Mode::Stall => (rest.len(), Duration::ZERO),
-            };
-            self.to.write_all(&rest[..step]).await.map_err(|_| Reset)?;
-            self.count.fetch_add(step as u64, Relaxed);
-            self.passed_in_mode += step as u64;
-            rest = &rest[step..];
-            if !pause.is_zero() {
-                sleep(pause).await;
+                Step::Wait(time) => self.pause(time).await?,
+                Step::ThrowAway => return Ok(()),
+                Step::Reset => return Err(Reset),
             }
         }
-        if let Mode::DropAfter(bytes) = self.current_mode()
-            && self.passed_in_mode >= bytes
-        {
-            return Err(Reset);
+        // The limit may be reached with the last byte of all, so it cannot wait for the next one.
+        match self.next_step(chunk.read_at, 1) {
+            Step::Reset => Err(Reset),
+            _ => Ok(()),
         }
-        Ok(())
+    }
+
+    fn next_step(&mut self, read_at: Instant, length: usize) -> Step {
+        let at_once = |bytes| Step::Write { bytes, pause: Duration::ZERO };
+        match self.current_mode() {
+            Mode::Pass | Mode::Stall => at_once(length),
+            Mode::Delay(by) => match (read_at + by).checked_duration_since(Instant::now()) {
+                Some(early) if !early.is_zero() => Step::Wait(early),
+                _ => at_once(length),
+            },
+            Mode::Throttle(bytes_per_second) => {
+                let rate = bytes_per_second.max(1);
+                let bytes = (rate / THROTTLE_STEPS_PER_SECOND).clamp(1, length as u64);
+                let pause = Duration::from_secs_f64(bytes as f64 / rate as f64);
+                Step::Write { bytes: bytes as usize, pause }
+            }
+            Mode::DropAfter(bytes) => match bytes.saturating_sub(self.passed_in_mode) {
+                0 => Step::Reset,
+                left => at_once(length.min(usize::try_from(left).unwrap_or(length))),
+            },
+            Mode::HalfClose => Step::ThrowAway,
+        }
+    }
+
+    /// Sleeps, but not longer than the mode stays as it is.
+    async fn pause(&mut self, time: Duration) -> Result<(), Reset> {
+        if time.is_zero() {
+            return Ok(());
+        }
+        tokio::select! {
+            () = sleep(time) => Ok(()),
+            changed = self.mode.changed() => {
+                self.passed_in_mode = 0;
+                changed.map_err(|_| Reset)
+            }
+        }
     }
 
     fn current_mode(&mut self) -> Mode {

@@ -6,6 +6,7 @@ use tempfile::TempDir;
 
 use super::{Server, cache_folder, recipe};
 use crate::process::Program;
+use crate::proxy::Proxy;
 use crate::{ports, scratch};
 
 /// Clients take the gRPC port from the HTTP port by adding this.
@@ -80,6 +81,18 @@ impl Nacos {
             Some((user, password)) => format!("nacos://{user}:{password}@{}", self.address()),
             None => format!("nacos://{}", self.address()),
         }
+    }
+
+    /// Two proxies in front of it, for HTTP and for gRPC: clients are given the address of the first and find the second by themselves.
+    ///
+    /// # Panics
+    ///
+    /// When they cannot listen.
+    pub fn proxies(&self) -> (Proxy, Proxy) {
+        let port = ports::free_with(&[i32::from(GRPC_OFFSET)]);
+        let http = Proxy::start_on((Ipv4Addr::LOCALHOST, port).into(), self.address());
+        let grpc = Proxy::start_on((Ipv4Addr::LOCALHOST, port + GRPC_OFFSET).into(), self.grpc_address());
+        (http, grpc)
     }
 
     /// Its process: kill, stop, restart, pause, resume.

@@ -5,16 +5,20 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
+use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use super::{Server, cache_folder, recipe};
+use super::{Server, cache_folder, recipe, remoting};
 use crate::process::{Program, Stream};
+use crate::proxy::Proxy;
 use crate::{ports, scratch};
 
 /// The broker takes this port too, for clients that ask for its second listener.
 const FAST_OFFSET: i32 = -2;
 /// The broker's replication port, on which ours does not listen.
 const REPLICATION_OFFSET: i32 = 1;
+/// No test makes a topic with more; the broker says 0 for those that there are not.
+const QUEUES_ASKED_FOR: u32 = 16;
 /// Nothing is fetched; another process that fetches is waited for.
 const FETCH_DEADLINE: Duration = Duration::from_secs(180);
 /// The whole of 127/8 is loopback: a second address for a broker whose announced address belongs to a proxy.
@@ -93,6 +97,53 @@ impl RocketMq {
     /// Where the broker listens; another address than it announces where it stands behind a proxy.
     pub fn broker_listens_on(&self) -> SocketAddr {
         (self.broker_ip, self.broker_port).into()
+    }
+
+    /// The proxy between the address that the broker announces and the one on which it listens.
+    ///
+    /// # Panics
+    ///
+    /// When the broker was not started with [`RocketMqOptions::broker_behind_proxy`].
+    pub fn broker_proxy(&self) -> Proxy {
+        assert_eq!(self.broker_ip, BEHIND_PROXY, "start it with broker_behind_proxy");
+        Proxy::start_on(self.broker_address(), self.broker_listens_on())
+    }
+
+    /// How many messages the broker has taken on `topic` so far, over all its queues; 0 for a topic that it does not know.
+    ///
+    /// # Panics
+    ///
+    /// When the broker does not answer.
+    pub async fn messages_on(&self, topic: &str) -> u64 {
+        let mut sum = 0;
+        for queue in 0..QUEUES_ASKED_FOR {
+            let fields = json!({ "topic": topic, "queueId": queue.to_string() });
+            let answer = self.ask_broker(remoting::MAX_OFFSET, &fields).await;
+            let offset = answer["extFields"]["offset"].as_str().and_then(|offset| offset.parse::<u64>().ok());
+            sum += offset.unwrap_or_else(|| panic!("the broker's answer on {topic}: {answer}"));
+        }
+        sum
+    }
+
+    /// Creates a topic as an operator does it; the name server knows it a few milliseconds later.
+    ///
+    /// # Panics
+    ///
+    /// When the broker refuses.
+    pub async fn create_topic(&self, topic: &str, queues: u32) {
+        assert!(queues <= QUEUES_ASKED_FOR, "messages_on would miss some");
+        let queues = queues.to_string();
+        let fields = json!({
+            "topic": topic, "defaultTopic": "TBW102", "readQueueNums": queues, "writeQueueNums": queues, "perm": "6",
+            "topicFilterType": "SINGLE_TAG", "topicSysFlag": "0", "order": "false",
+        });
+        let answer = self.ask_broker(remoting::CREATE_TOPIC, &fields).await;
+        assert_eq!(answer["code"], 0, "{answer}");
+    }
+
+    async fn ask_broker(&self, code: u32, fields: &Value) -> Value {
+        let answer = remoting::ask(self.broker_listens_on(), code, fields).await;
+        answer.unwrap_or_else(|error| panic!("the broker does not answer: {error}\n{}", self.broker.tail()))
     }
 
     /// `rocketmq://127.0.0.1:PORT` of the name server.
