@@ -137,24 +137,26 @@ fn absolute(file: &Path) -> String {
 }
 
 fn routes(config: &Config) -> Vec<String> {
-    let served = config.routes.enabled != Some(false);
-    if config.routes.routes.is_empty() || !served {
-        let (name, path) = (&config.ws.name.0, &config.ws.path.0);
-        return vec![
-            format!("{path}/** to lb:ws://{name}"),
-            format!("/{name}/** without its first part to lb:ws://{name}"),
-        ];
+    if config.routes.enabled == Some(false) {
+        return vec!["none: spring.cloud.gateway.enabled is false".to_owned()];
     }
+    let built_in;
+    let spec = if config.routes.routes.is_empty() {
+        built_in = gateway::route::built_in(&config.ws.name.0, &config.ws.path.0);
+        &built_in
+    } else {
+        &config.routes
+    };
     let words = |named: &gateway::route::Named| {
         format!("{}={}", named.name, named.values().collect::<Vec<_>>().join(","))
     };
-    let defaults = &config.routes.default_filters;
+    let defaults = &spec.default_filters;
     let line = |route: &gateway::route::RouteSpec| {
         let parts: Vec<_> =
             route.predicates.iter().chain(defaults).chain(&route.filters).map(words).collect();
         format!("{}: {} to {}", route.id, parts.join(" "), route.uri)
     };
-    config.routes.routes.iter().map(line).collect()
+    spec.routes.iter().map(line).collect()
 }
 
 fn hosts(hosts: &[HostPort]) -> String {

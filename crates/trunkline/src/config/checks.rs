@@ -209,14 +209,14 @@ fn gateway_registry(config: &Config, role: Role) -> Option<Problem> {
     if role != Role::Gateway || config.backends.registry != RegistryBackend::Memory {
         return None;
     }
-    let served = config.routes.enabled != Some(false);
+    if config.routes.enabled == Some(false) {
+        return None;
+    }
     let balanced = |uri: &str| uri.to_lowercase().starts_with("lb:");
     let name = &config.ws.name.0;
-    let route = match config.routes.routes.iter().find(|route| served && balanced(&route.uri)) {
+    let route = match config.routes.routes.iter().find(|route| balanced(&route.uri)) {
         Some(route) => format!("route `{}` leads to {}", route.id, route.uri),
-        None if config.routes.routes.is_empty() || !served => {
-            format!("without routes it leads to lb:ws://{name}")
-        }
+        None if config.routes.routes.is_empty() => format!("without routes it leads to lb:ws://{name}"),
         None => return None,
     };
     problem(

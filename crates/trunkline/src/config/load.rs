@@ -56,7 +56,7 @@ pub struct Loaded {
 /// It cannot be printed, because it holds whatever secrets the file holds.
 #[derive(Clone)]
 pub struct Spelled {
-    root: Node,
+    pub(super) root: Node,
     folder: PathBuf,
     warnings: Vec<Problem>,
     problems: Problems,
@@ -108,6 +108,7 @@ pub fn understand(
     let Spelled { root, folder, mut warnings, mut problems } = spelled;
     let ignored = unknown::check(&root, &mut problems);
     let read_routes = routes::read(&root, &mut problems);
+    compile_routes(&read_routes.spec, &mut problems);
     let config = read_sections(&root, request, &folder, read_routes.spec, &mut problems);
     warnings.extend(read_routes.warnings);
     warnings.extend(spring::warnings(&root));
@@ -121,6 +122,21 @@ pub fn understand(
         Ok(Loaded { config, warnings, unread: read_routes.unread, ignored })
     } else {
         Err(heeded)
+    }
+}
+
+/// What the gateway says of the routes: which predicates and filters there are, only it knows.
+fn compile_routes(spec: &gateway::route::RoutesSpec, problems: &mut Problems) {
+    if problems.touch("spring.cloud.gateway") {
+        // What was left out as wrong would be missed.
+        return;
+    }
+    for problem in gateway::route::compile(spec).err().unwrap_or_default() {
+        problems.push(Problem {
+            at: Some(Place::named(&problem.at)),
+            key: Some("spring.cloud.gateway".to_owned()),
+            message: problem.message,
+        });
     }
 }
 

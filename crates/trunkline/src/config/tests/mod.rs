@@ -10,7 +10,10 @@ mod yaml_forms;
 
 use std::collections::BTreeMap;
 
-use super::{Flags, Loaded, Problems, Request, Role, Secret, load};
+use super::{
+    Flags, Loaded, Problems, Request, Role, Secret, Spelled, load,
+    routes::{self, ReadRoutes},
+};
 
 /// A configuration that exists for one test only.
 struct Case {
@@ -68,6 +71,16 @@ impl Case {
     /// What it comes to; it must hold.
     fn holds(&self) -> Loaded {
         self.load().unwrap_or_else(|problems| panic!("must hold, but:\n{problems}"))
+    }
+
+    /// The routes as they are written, whether or not the gateway knows what is in them.
+    fn routes(&self) -> ReadRoutes {
+        let mut problems = Problems::default();
+        let spelled =
+            Spelled::read(self.request.file.as_deref(), &self.request.flags, &self.environment).unwrap();
+        let read = routes::read(&spelled.root, &mut problems);
+        assert!(problems.is_empty(), "{problems}");
+        read
     }
 
     /// What is wrong with it, a line each, without the name of the folder.

@@ -45,12 +45,9 @@ fn a_value_of_the_environment_is_taken_as_it_is() {
 #[test]
 fn under_spring_what_is_not_set_stays_as_written() {
     let text = "registry: nacos://h\nspring.cloud.gateway.routes:\n- id: a\n  uri: lb:ws://s\n  predicates: [ \"Path=${app.prefix}/x/**\" ]\n  filters: [ \"RewritePath=/x/(?<segment>.*), /$\\\\{segment}\" ]\napp.prefix: /api\n";
-    let routes = Case::gateway(text).holds().config.routes.routes;
+    let routes = Case::gateway(text).routes().spec.routes;
     assert_eq!(routes[0].predicates[0].args[0].1, "/api/x/**");
     assert_eq!(routes[0].filters[0].args[1].1, "/$\\{segment}");
     let unset = text.replace("app.prefix: /api\n", "");
-    assert_eq!(
-        Case::gateway(&unset).holds().config.routes.routes[0].predicates[0].args[0].1,
-        "${app.prefix}/x/**"
-    );
+    assert_eq!(Case::gateway(&unset).routes().spec.routes[0].predicates[0].args[0].1, "${app.prefix}/x/**");
 }

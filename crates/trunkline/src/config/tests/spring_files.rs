@@ -3,13 +3,13 @@
 use super::*;
 use crate::config::backend::{BusBackend, DirectoryBackend, RegistryBackend};
 
-fn lines(loaded: &Loaded) -> Vec<String> {
+fn lines(read: &ReadRoutes) -> Vec<String> {
     let words = |named: &gateway::route::Named| {
         let args: Vec<_> = named.args.iter().map(|(key, value)| format!("{key}={value}")).collect();
         format!("{}({})", named.name, args.join(", "))
     };
     let join = |list: &[gateway::route::Named]| list.iter().map(words).collect::<Vec<_>>().join(" ");
-    let spec = &loaded.config.routes;
+    let spec = &read.spec;
     let mut lines: Vec<_> = spec
         .routes
         .iter()
@@ -110,15 +110,18 @@ spring:
           filters:
             - StripPrefix=1
 ";
-    let loaded = Case::gateway(text).holds();
+    let read = Case::gateway(text).routes();
     assert_eq!(
-        lines(&loaded),
+        lines(&read),
         ["wsRouter lb:ws://websocket-demo 0 | Path(_genkey_0=/websocket-demo/**) | StripPrefix(_genkey_0=1)"]
     );
-    assert_eq!(loaded.config.routes.enabled, Some(true));
-    let at = &loaded.config.routes.routes[0].at;
+    assert_eq!(read.spec.enabled, Some(true));
+    let at = &read.spec.routes[0].at;
     assert!(at.ends_with("trunkline.yml:9:11"), "{at}");
-    assert!(loaded.unread.is_empty() && loaded.warnings.is_empty());
+    assert!(read.unread.is_empty() && read.warnings.is_empty());
+    let loaded = Case::gateway(text).holds();
+    assert_eq!(loaded.config.routes.routes[0].predicates[0].args, read.spec.routes[0].predicates[0].args);
+    assert!(matches!(loaded.config.backends.registry, RegistryBackend::Nacos(_)));
 }
 
 #[test]
@@ -145,16 +148,16 @@ spring:
             - RewritePath=/chat/(?<segment>.*), /$\{segment}
             - PreserveHostHeader
 ";
-    let loaded = Case::gateway(text).holds();
+    let read = Case::gateway(text).routes();
     assert_eq!(
-        lines(&loaded),
+        lines(&read),
         [
             "jeecg-websocket lb:ws://jeecg-system 0 | Path(_genkey_0=/websocket/**, _genkey_1=/eoaSocket/**, _genkey_2=/newsWebsocket/**) | ",
             "sockjs lb://chat -1 | Path(_genkey_0=/chat/info/**) | RewritePath(_genkey_0=/chat/(?<segment>.*), _genkey_1=/$\\{segment}) PreserveHostHeader()",
             "default | DedupeResponseHeader(_genkey_0=Access-Control-Allow-Origin, _genkey_1=RETAIN_UNIQUE)",
         ]
     );
-    let unread: Vec<_> = loaded.unread.iter().filter_map(|problem| problem.key.clone()).collect();
+    let unread: Vec<_> = read.unread.iter().filter_map(|problem| problem.key.clone()).collect();
     assert_eq!(unread, ["spring.cloud.gateway.discovery", "spring.cloud.gateway.globalcors"]);
 }
 
@@ -175,14 +178,14 @@ spring.cloud.gateway.routes:
       - name: StripPrefix
         args: { parts: 2 }
 "#;
-    let loaded = Case::gateway(text).holds();
+    let read = Case::gateway(text).routes();
     assert_eq!(
-        lines(&loaded),
+        lines(&read),
         [
             "a ws://10.0.0.1:9000 0 | Path(patterns.0=/a/**, patterns.1=/b/**, matchTrailingSlash=false) Path(_genkey_0=/c/**) | StripPrefix(parts=2)"
         ]
     );
-    let metadata = &loaded.config.routes.routes[0].metadata;
+    let metadata = &read.spec.routes[0].metadata;
     assert_eq!(metadata[1], ("nested.key".to_owned(), "v".to_owned()));
 }
 
@@ -190,7 +193,7 @@ spring.cloud.gateway.routes:
 fn the_json_of_dynamic_routes_is_yaml_too() {
     let text = r#"{"registry":"nacos://h","spring":{"cloud":{"gateway":{"routes":[{"id":"r","uri":"lb:ws://s","predicates":[{"name":"Path","args":{"_genkey_0":"/s/**"}}],"filters":[{"name":"StripPrefix","args":{"_genkey_0":"1"}}]}]}}}}"#;
     assert_eq!(
-        lines(&Case::gateway(text).holds()),
+        lines(&Case::gateway(text).routes()),
         ["r lb:ws://s 0 | Path(_genkey_0=/s/**) | StripPrefix(_genkey_0=1)"]
     );
 }
@@ -208,7 +211,7 @@ spring.cloud.gateway.routes[1].predicates[0]: Path=/b/**
 spring.cloud.gateway.defaultFilters[0]: StripPrefix=1
 ";
     assert_eq!(
-        lines(&Case::gateway(text).holds()),
+        lines(&Case::gateway(text).routes()),
         [
             "a lb:ws://s 0 | Path(_genkey_0=/a/**) | ",
             "b lb:ws://s 0 | Path(_genkey_0=/b/**) | ",
@@ -229,12 +232,12 @@ spring.cloud.gateway:
     routes:
       - { id: new, uri: 'lb:ws://s', predicates: [ Path=/new ] }
 ";
-    let loaded = Case::gateway(text).holds();
+    let read = Case::gateway(text).routes();
     assert_eq!(
-        lines(&loaded),
+        lines(&read),
         ["new lb:ws://s 0 | Path(_genkey_0=/new) | ", "default | StripPrefix(_genkey_0=1)"]
     );
-    let warning = loaded.warnings[0].to_string();
+    let warning = read.warnings[0].to_string();
     assert!(
         warning.ends_with("spring.cloud.gateway.routes: is not read, because spring.cloud.gateway.server.webflux.routes is there too"),
         "{warning}"
@@ -251,7 +254,7 @@ spring.cloud.gateway.routes:
   - { uri: 'lb:ws://s', predicates: [ Path=/c ] }
 ";
     assert_eq!(
-        lines(&Case::gateway(text).holds()),
+        lines(&Case::gateway(text).routes()),
         [
             "line lb:ws://s 0 | Path(_genkey_0=/a/**) Path(_genkey_0=/b/**) | ",
             "route-3 lb:ws://s 0 | Path(_genkey_0=/c) | "
@@ -273,5 +276,16 @@ fn an_address_whose_variable_is_not_set_is_named() {
     assert_eq!(
         wrong("spring.cloud.nacos.discovery.server-addr: ${NACOS_ADDR}\n"),
         "trunkline.yml:1:43: spring.cloud.nacos.discovery.server-addr: ${NACOS_ADDR} is not set and has no default"
+    );
+}
+
+#[test]
+fn what_the_gateway_does_not_know_is_an_error_with_its_line() {
+    let text = "registry: nacos://h\nspring.cloud.gateway.routes:\n- id: a\n  uri: lb:ws//s\n  predicates: [ Path=/a, After=x ]\n  filters: [ PreserveHostHeader ]\n";
+    let wrong = Case::gateway(text).wrong();
+    assert_eq!(wrong.len(), 3, "{wrong:#?}");
+    assert!(
+        wrong.iter().all(|line| line.starts_with("trunkline.yml:") && line.contains("route `a`")),
+        "{wrong:#?}"
     );
 }
