@@ -101,7 +101,7 @@ fn user_header(config: &Config) -> Option<Problem> {
     if !config.auth.keys.is_empty() {
         return problem("auth.user_header", "stands instead of auth.keys; set one of the two");
     }
-    if config.written_trusted_proxies {
+    if config.ws.trusted_proxies.as_ref().is_some_and(|proxies| !proxies.is_empty()) {
         return None;
     }
     let header = &header.0;

@@ -1,5 +1,6 @@
 //! The whole configuration, typed: the sections as they are written, and what they come to.
 
+use edge::TrustedProxies;
 use gateway::route::RoutesSpec;
 
 use super::{
@@ -49,8 +50,6 @@ pub struct Config {
     pub token_keys: Vec<TokenKey>,
     /// The routes of the file.
     pub routes: RoutesSpec,
-    /// Whether `ws.trusted_proxies` was written, and is not merely the default.
-    pub written_trusted_proxies: bool,
     /// `--insecure`: serve off loopback without keys.
     pub insecure: bool,
 }
@@ -74,6 +73,24 @@ impl Config {
     /// Development mode: nothing proves who a user is, so the path names him.
     pub fn is_development(&self) -> bool {
         self.token_keys.is_empty() && self.auth.keys.is_empty() && self.auth.user_header.is_none()
+    }
+
+    /// The proxies whose word about a client a node takes.
+    pub fn node_proxies(&self) -> TrustedProxies {
+        match &self.ws.trusted_proxies {
+            Some(networks) => TrustedProxies::new(networks.iter().map(|network| network.0).collect()),
+            None => TrustedProxies::neighbours(),
+        }
+    }
+
+    /// The proxies whose word about a client a gateway takes.
+    pub fn gateway_proxies(&self) -> TrustedProxies {
+        TrustedProxies::new(self.gateway.trusted_proxies.iter().map(|network| network.0).collect())
+    }
+
+    /// The pages that may connect.
+    pub fn origins(&self) -> Vec<edge::Origin> {
+        self.ws.origins.iter().map(|origin| origin.0.clone()).collect()
     }
 
     /// Whether clients may write to everyone.

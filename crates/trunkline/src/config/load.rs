@@ -205,11 +205,9 @@ fn read_sections(
             .unwrap_or_else(|| default_store(request)),
         store_said: store.url.is_some(),
     };
-    let ws = sections::Ws::read(root, problems)?;
     Some(Config {
         top: sections::Top::read(root, problems)?,
-        written_trusted_proxies: ws.trusted_proxies.as_ref().is_some_and(|proxies| !proxies.is_empty()),
-        ws,
+        ws: sections::Ws::read(root, problems)?,
         groups: sections::Groups::read(root, problems)?,
         limits: sections::Limits::read(root, problems)?,
         log: sections::Log::read(root, problems)?,

@@ -108,7 +108,7 @@ scalar!(/// An address that others connect to.
 scalar!(/// An address and a port to listen at.
     Listen(SocketAddr), "address:port", "an address and a port to listen at (such as 127.0.0.1:8080)", parse_listen);
 scalar!(/// Where a page may come from.
-    Origin(String), "origin", "an origin (such as https://app.example or http://localhost:3000, without a path)", parse_origin);
+    Origin(edge::Origin), "origin", "an origin (such as https://app.example or http://localhost:3000, without a path)", |text| text.parse().ok());
 scalar!(/// An address, or a network of them.
     Net(IpNet), "network", "a network (such as 10.0.0.0/8, or one address)", parse_net);
 scalar!(/// A header's name.
@@ -303,15 +303,6 @@ fn parse_listen(text: &str) -> Option<SocketAddr> {
     let (host, port) = text.rsplit_once(':')?;
     // 0 picks a free port, which tests and a second gateway on one machine want.
     Some(SocketAddr::new(parse_host(host)?, port.parse().ok()?))
-}
-
-fn parse_origin(text: &str) -> Option<String> {
-    let url = url::Url::parse(text).ok()?;
-    let plain = matches!(url.path(), "" | "/")
-        && url.query().is_none()
-        && url.fragment().is_none()
-        && url.username().is_empty();
-    (plain && url.has_host() && !text.ends_with('/')).then(|| text.to_ascii_lowercase())
 }
 
 fn parse_net(text: &str) -> Option<IpNet> {

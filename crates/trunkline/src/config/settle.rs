@@ -12,7 +12,7 @@ use super::{
     environment::Environment,
     problem::{Problem, Problems},
     role::Role,
-    scalar::{Address, Dialects, EveryoneSend, Name, Net, Span},
+    scalar::{Address, Dialects, EveryoneSend, Name, Span},
 };
 
 /// Fills in what is absent.
@@ -41,7 +41,6 @@ pub(super) fn settle(
     } else {
         Span(std::time::Duration::from_secs(10))
     });
-    config.ws.trusted_proxies.get_or_insert_with(private_networks);
     if let DirectoryBackend::Redis(redis) = &mut config.backends.directory {
         let service = &config.ws.name.0;
         redis.prefix.get_or_insert_with(|| format!("trunkline:{service}"));
@@ -86,22 +85,6 @@ pub(super) fn node_name(host: &str) -> Option<Name> {
         .map(|c| if c.is_ascii_alphanumeric() || c == '_' { c } else { '-' })
         .collect();
     name.parse().ok().map(Name)
-}
-
-/// Who may speak for a client where `ws.trusted_proxies` is silent.
-fn private_networks() -> Vec<Net> {
-    let networks = [
-        "127.0.0.0/8",
-        "::1/128",
-        "10.0.0.0/8",
-        "172.16.0.0/12",
-        "192.168.0.0/16",
-        "169.254.0.0/16",
-        "100.64.0.0/10",
-        "fc00::/7",
-        "fe80::/10",
-    ];
-    networks.iter().filter_map(|text| text.parse().ok()).map(Net).collect()
 }
 
 fn host_name(environment: &dyn Environment) -> Option<String> {

@@ -10,8 +10,6 @@ section! {
     Registry in "registry" {
         /// The back end; `registry: URL` is short for it. Where absent, `spring.cloud.nacos.discovery` is read.
         main url: Option<UrlText> = Said("`memory`");
-        /// How long one call may take.
-        fine call_timeout: Span = Is("3s"), zero "as long as it takes";
         /// How often a node looks whether the registry still has it as it announced itself.
         fine check_every: Span = Is("5s"), zero "never";
         /// How often the instances are listed, beside what the registry tells by itself.
