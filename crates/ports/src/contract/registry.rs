@@ -188,6 +188,7 @@ pub async fn a_weight_set_by_an_operator_is_left_alone(bed: &dyn RegistryBed) {
     let mut watched = registry.watch(&instance.service);
     let announcement = registry.announce(instance.clone());
     seen(bed, &mut watched, "the instance", |list| list == [instance.clone()]).await;
+    eventually(bed, "is_announced", || announcement.is_announced()).await;
     bed.set_weight(&instance, 0.5).await;
     let set = Instance { weight: 0.5, ..instance };
     seen(bed, &mut watched, "the operator's weight", |list| list == [set.clone()]).await;
@@ -208,9 +209,10 @@ pub async fn an_instance_stays_announced_across_an_outage_and_watchers_hold_the_
     bed.take_away().await;
     sleep(bed.settling_time()).await;
     assert_eq!(watched.borrow().as_deref(), Some(&[instance.clone()][..]), "the last list stays in force");
-    assert!(!other.state().up, "an outage is told");
+    eventually(bed, "an outage in state", || !other.state().up).await;
     bed.bring_back().await;
-    let mut fresh = bed.registry().watch(&instance.service);
+    let reader = bed.registry();
+    let mut fresh = reader.watch(&instance.service);
     seen(bed, &mut fresh, "the instance again", |list| list == [instance.clone()]).await;
     seen(bed, &mut watched, "the instance by the old watcher", |list| list == [instance.clone()]).await;
     eventually(bed, "an end of the outage in state", || other.state().up).await;

@@ -1,0 +1,4 @@
+//! The servers behind the seams: Nacos, Redis, RocketMQ, SQL.
+
+pub mod directory;
+pub mod registry;

@@ -1,0 +1,3 @@
+//! The adapters against the real servers, in one program: each test starts the servers that it breaks.
+
+mod registry;
