@@ -10,7 +10,7 @@ use super::{
     problem::Problem,
     scalar::{Address, Port},
     secret::Secret,
-    tree::Node,
+    tree::{Node, Value},
 };
 
 const NACOS: &str = "spring.cloud.nacos";
@@ -122,7 +122,11 @@ pub(super) fn warnings(root: &Node) -> Vec<Problem> {
             warnings.push(Problem::of(key, Some(&node.at), message));
         }
     };
-    warn("spring.config.import", "what it imports is not read; what matters of it must stand in this file");
+    let imported = root.find("spring.config.import").map(imports).unwrap_or_default();
+    warn(
+        "spring.config.import",
+        &format!("{imported} is not read; what matters of it must stand in this file"),
+    );
     warn(
         "spring.cloud.nacos.config",
         "settings and routes kept in Nacos are not read; what matters of them must stand in this file",
@@ -130,6 +134,16 @@ pub(super) fn warnings(root: &Node) -> Vec<Problem> {
     warn("spring.profiles.active", "Trunkline has no profiles; files and documents for one are not read");
     warn("spring.profiles.include", "Trunkline has no profiles; files and documents for one are not read");
     warnings
+}
+
+/// What is imported, by name; a name that may hold a login is not repeated.
+fn imports(node: &Node) -> String {
+    let names: Vec<&str> = match &node.value {
+        Value::List(items) => items.iter().filter_map(Node::as_text).collect(),
+        _ => node.as_text().into_iter().collect(),
+    };
+    let shown = names.iter().map(|name| if name.contains('@') { "a location with a login" } else { name });
+    shown.collect::<Vec<_>>().join(", ")
 }
 
 /// The text of an address. Under `spring` a placeholder without a value stays as written, and is no address.

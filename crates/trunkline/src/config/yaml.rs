@@ -18,7 +18,7 @@ use super::{
 /// How deep maps and lists may nest: a person's file has ten levels, and reading is recursive.
 const DEPTH_MAX: usize = 64;
 /// How many values aliases may produce in all, so that a few lines cannot become gigabytes.
-const ALIASED_NODES_MAX: usize = 100_000;
+const ALIASED_NODES_MAX: usize = 10_000;
 
 /// What a file holds.
 #[derive(Debug)]

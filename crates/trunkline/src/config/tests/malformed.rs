@@ -157,3 +157,37 @@ fn a_role_is_not_stopped_by_the_other_ones_section() {
     let wrong = Case::node(text).wrong();
     assert!(wrong.iter().all(|line| !line.contains("gateway")), "{wrong:#?}");
 }
+
+#[test]
+fn whatever_is_typed_ends_in_an_answer() {
+    let sample = "ws: { port: \"19998\", name: a }\nspring.cloud.gateway.routes[0]:\n  id: a\n  uri: lb:ws://s\n  predicates: [ Path=/a/** ]\nx: &x { a: 1 }\ny: { <<: *x }\ndirectory: ${D:redis://u:p@h/1?prefix=x}\nlimits.hello_timeout: 1h30m\n---\nlog: { level: info }\n";
+    let pieces = [
+        "{", "}", "[", "]", ":", "- ", "\n", "${", "}", "&x ", "*x", "<<: ", "\"", "'", "|", ">", "#", ".",
+        "[0]", "é", "\t", "  ", "@", "%zz", "---\n", "?", ",",
+    ];
+    // A fixed sequence of chances: every run tries the same.
+    let mut state: u64 = 7;
+    let mut chance = |below: usize| {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        usize::try_from(state >> 33).unwrap() % below
+    };
+    let case = Case::gateway("");
+    for _ in 0..MUTATIONS {
+        let mut text: Vec<char> = sample.chars().collect();
+        for _ in 0..=chance(4) {
+            let at = chance(text.len());
+            match chance(3) {
+                0 => drop(text.remove(at)),
+                1 => text[at] = pieces[chance(pieces.len())].chars().next().unwrap(),
+                _ => drop(text.splice(at..at, pieces[chance(pieces.len())].chars())),
+            }
+        }
+        std::fs::write(case.request.file.as_ref().unwrap(), text.into_iter().collect::<String>()).unwrap();
+        for problem in case.load().err().unwrap_or_default().iter() {
+            assert!(!problem.to_string().contains('\n'));
+        }
+    }
+}
+
+/// About a second's worth in a build without optimisation.
+const MUTATIONS: usize = 2_000;

@@ -267,6 +267,8 @@ fn what_a_file_imports_is_warned_of() {
     let text = "registry: nacos://h\nspring.config.import: nacos:app.yml\nspring.cloud.nacos.config: { server-addr: h, file-extension: yaml }\nspring.profiles.active: dev\n";
     let keys: Vec<_> =
         Case::gateway(text).holds().warnings.iter().filter_map(|warning| warning.key.clone()).collect();
+    let first = Case::gateway(text).holds().warnings[0].message.clone();
+    assert_eq!(first, "nacos:app.yml is not read; what matters of it must stand in this file");
     assert_eq!(keys, ["spring.config.import", "spring.cloud.nacos.config", "spring.profiles.active"]);
 }
 
