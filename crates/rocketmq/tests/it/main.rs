@@ -5,6 +5,7 @@
 
 #![expect(clippy::expect_used, reason = "what helps a test may panic like a test")]
 
+mod brokers;
 mod faults;
 mod following;
 mod interop;

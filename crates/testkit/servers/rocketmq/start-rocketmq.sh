@@ -9,6 +9,7 @@
 # other and exits 1; with ROCKETMQ_RESTART=1 it starts the dead one again and prints READY once more.
 #
 # Environment: ROCKETMQ_ROLE   namesrv or broker: only that one, and READY ends with its pid; default both
+#              ROCKETMQ_BROKER_NAME  default broker-a; several brokers of one name server need a name each
 #              ROCKETMQ_CACHE  where the jars are kept (default: BASE_DIR/../rocketmq-cache); filled once, by Maven
 #              ROCKETMQ_HEAP   the broker's heap, default 128m (64m is too little to start)
 #              ROCKETMQ_BROKER_EXTRA  more lines for broker.conf; they win (autoCreateTopicEnable=false, ...)
@@ -20,7 +21,7 @@
 #              ROCKETMQ_FETCH_NEVER=1  exit 3 where the cache is not filled
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-[ $# -ge 1 ] || { sed -n '2,22p' "$0" >&2; exit 2; }
+[ $# -ge 1 ] || { sed -n '2,23p' "$0" >&2; exit 2; }
 mkdir -p "$1"
 base=$(cd "$1" && pwd)
 ns_port=${2:-9876}
@@ -28,6 +29,7 @@ br_port=${3:-10911}
 heap=${ROCKETMQ_HEAP:-128m}
 role=${ROCKETMQ_ROLE:-both}
 bind=${ROCKETMQ_BIND:-127.0.0.1}
+name=${ROCKETMQ_BROKER_NAME:-broker-a}
 
 # ---- jars: one folder for each version of pom.xml, filled under a lock, put in place by a rename
 cache=${ROCKETMQ_CACHE:-$base/../rocketmq-cache}
@@ -67,7 +69,7 @@ configStorePath=$base/store/namesrv.properties
 EOF
 [ "$role" = namesrv ] || cat > "$base/conf/broker.conf" <<EOF
 brokerClusterName=DefaultCluster
-brokerName=broker-a
+brokerName=$name
 brokerId=0
 brokerRole=ASYNC_MASTER
 flushDiskType=ASYNC_FLUSH
@@ -150,7 +152,7 @@ refuse_taken() { if port_open "$1" "$2"; then echo "port $2 is taken" >&2; exit 
 # One frame: the route (code 105) of the topic that every broker has under its own name; the answer names the broker
 # once it has registered.
 registered() {
-  local head='{"code":105,"language":"OTHER","version":475,"opaque":1,"flag":0,"extFields":{"topic":"broker-a"}}' n rc=0
+  local head='{"code":105,"language":"OTHER","version":475,"opaque":1,"flag":0,"extFields":{"topic":"'$name'"}}' n rc=0
   n=${#head}
   { exec 3<>"/dev/tcp/127.0.0.1/$ns_port"; } 2>/dev/null || return 1
   printf "\\x00\\x00\\x00\\x$(printf %02x $((n + 4)))\\x00\\x00\\x00\\x$(printf %02x "$n")%s" "$head" >&3
