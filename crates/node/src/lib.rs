@@ -1,1 +1,36 @@
 //! A node: holds the sockets, keeps the bindings true, sends messages on their way.
+//!
+//! It knows the seams, never the servers behind them, and never the gateway in front.
+//! Reading order: [`node`] assembles the rooms; [`admission`] lets a client in; [`session`] is one client; [`arrive`] logs it in;
+//! [`requests`] works off what it asks for; [`dispatch`] sends a message on its way; [`inbox`] takes in what other nodes sent;
+//! [`arrivals`] brings both to sessions; [`catchup`] and [`sweep`] close gaps; [`heartbeat`] keeps the lease.
+
+pub mod admission;
+pub mod api;
+pub mod arrivals;
+pub mod arrive;
+pub mod bindings;
+pub mod catchup;
+pub mod config;
+pub mod delivery;
+pub mod dispatch;
+pub mod events;
+pub mod groups;
+pub mod health;
+pub mod heartbeat;
+pub mod hub;
+pub mod inbox;
+pub mod lease;
+pub mod node;
+pub mod order;
+mod pace;
+pub mod parcel;
+pub mod post;
+pub mod requests;
+pub mod session;
+pub mod sweep;
+pub mod token;
+pub mod wheel;
+
+pub use config::Config;
+pub use node::{Node, Seams, StartError};

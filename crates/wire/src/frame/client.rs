@@ -161,6 +161,21 @@ struct Fields<'a> {
 type Fault = (ErrorCode, String);
 
 impl ClientFrame {
+    /// The client's own name of the request.
+    pub fn id(&self) -> Option<&ClientId> {
+        match self {
+            ClientFrame::Send { id, .. } => Some(id),
+            ClientFrame::Signal { id, .. }
+            | ClientFrame::Read { id, .. }
+            | ClientFrame::Conversations { id, .. }
+            | ClientFrame::History { id, .. }
+            | ClientFrame::Join { id, .. }
+            | ClientFrame::Leave { id, .. }
+            | ClientFrame::Hello { id, .. }
+            | ClientFrame::Ping { id } => id.as_ref(),
+        }
+    }
+
     /// Reads one text frame. `content` is checked for depth and whole characters, and against `content_bytes_max`.
     pub fn parse(text: &str, depth_max: usize, content_bytes_max: usize) -> Result<ClientFrame, BadFrame> {
         if !is_shallow(text, depth_max) {

@@ -1,0 +1,226 @@
+//! The last stretch of a message: from this node to the sessions that it concerns. What local senders commit and what the bus brings take the same road.
+//!
+//! Whoever brings something steps the sessions in place. A message of a group whose members are known in an older version waits until they are read again.
+
+use std::collections::BTreeMap;
+use std::hash::{BuildHasher, RandomState};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use ports::Store;
+use tokio::time::Instant;
+use tokio_util::task::TaskTracker;
+use wire::id::{ConversationId, GroupId, SessionId, UserId};
+
+use crate::events::{Event as Told, Events};
+use crate::groups::{GroupDelivery, Groups};
+use crate::hub::Hub;
+use crate::order::{HOLD, Order};
+use crate::parcel::Parcel;
+use crate::session::Session;
+use crate::session::machine::Event;
+
+/// So many that two conversations seldom meet at one lock.
+const SHARDS: usize = 16;
+/// Messages of one group that wait for its members to be read again; more are left to catching up.
+const WAITING_MAX: usize = 1_000;
+/// Between two tries of reading members.
+const RELOAD_RETRY: Duration = Duration::from_millis(500);
+
+/// Something that has come to this node, and whom it concerns.
+#[derive(Debug, Clone)]
+pub struct Arrived {
+    /// The frame.
+    pub parcel: Arc<Parcel>,
+    /// Whom it concerns.
+    pub audience: Audience,
+    /// The session that sent it: it is never pushed there.
+    pub except: Option<SessionId>,
+    /// True for a message or signal that is pushed as it comes; false for a kept message, which is checked for order.
+    pub unkept: bool,
+}
+
+/// Whom something concerns.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Audience {
+    /// These users.
+    Users(Vec<UserId>),
+    /// The members of a group, as of this version.
+    Group(GroupId, Option<u64>),
+    /// Everyone on the node.
+    Everyone,
+}
+
+/// Brings things to sessions.
+pub struct Arrivals {
+    hub: Arc<Hub>,
+    groups: Arc<Groups>,
+    store: Option<Arc<dyn Store>>,
+    events: Events,
+    tasks: TaskTracker,
+    order: Vec<Mutex<Order<Arrived>>>,
+    hasher: RandomState,
+    /// What waits for the members of its group to be read again.
+    waiting: Mutex<BTreeMap<GroupId, Vec<Arrived>>>,
+}
+
+impl Arrivals {
+    /// The road to the sessions in `hub`.
+    pub fn new(
+        hub: Arc<Hub>,
+        groups: Arc<Groups>,
+        store: Option<Arc<dyn Store>>,
+        events: Events,
+        tasks: TaskTracker,
+    ) -> Arc<Arrivals> {
+        Arc::new(Arrivals {
+            hub,
+            groups,
+            store,
+            events,
+            tasks,
+            order: (0..SHARDS).map(|_| Mutex::default()).collect(),
+            hasher: RandomState::new(),
+            waiting: Mutex::default(),
+        })
+    }
+
+    /// Brings something to the sessions that it concerns. Returns how many were stepped at once; what waits for its order is not counted.
+    pub fn bring(self: &Arc<Self>, arrived: Arrived) -> usize {
+        let now = Instant::now();
+        let placed = arrived.parcel.conversation().cloned().zip(arrived.parcel.seq());
+        let Some((conversation, seq)) = placed.filter(|_| !arrived.unkept) else {
+            return self.deliver(&arrived, now);
+        };
+        // Held while sessions are stepped, so that what goes on together arrives in order.
+        let mut order = self.shard(&conversation).lock().unwrap_or_else(PoisonError::into_inner);
+        order.arrive(&conversation, seq, arrived, now).iter().map(|arrived| self.deliver(arrived, now)).sum()
+    }
+
+    /// Tells the sessions of a conversation that its log reaches up to `head`.
+    pub fn hint(&self, conversation: &ConversationId, head: u64) {
+        let now = Instant::now();
+        let each = |session: &Arc<Session>| session.apply(Event::Head(conversation, head), now);
+        match (conversation.users(), conversation.group_id()) {
+            (Some((one, other)), _) => {
+                let both = if one == other { vec![one] } else { vec![one, other] };
+                both.iter().flat_map(|user| self.hub.of_user(user)).for_each(|session| each(&session));
+            }
+            (None, Some(group)) if group.is_everyone() => self.hub.for_each(each),
+            (None, Some(group)) => self.groups.sessions(&group).iter().for_each(each),
+            (None, None) => {}
+        }
+    }
+
+    /// Lets go of what has waited for its order long enough, for as long as the caller runs it.
+    pub async fn run(self: &Arc<Self>) {
+        let mut ticks = tokio::time::interval(HOLD / 2);
+        ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            ticks.tick().await;
+            let now = Instant::now();
+            for shard in &self.order {
+                let mut order = shard.lock().unwrap_or_else(PoisonError::into_inner);
+                for arrived in order.due(now) {
+                    self.deliver(&arrived, now);
+                }
+            }
+        }
+    }
+
+    fn deliver(self: &Arc<Self>, arrived: &Arrived, now: Instant) -> usize {
+        let each = |session: &Arc<Session>| {
+            if arrived.except == Some(session.id) {
+                return;
+            }
+            let event = match arrived.unkept {
+                true => Event::Unkept(&arrived.parcel),
+                false => Event::Kept(&arrived.parcel),
+            };
+            session.apply(event, now);
+        };
+        let stepped = match &arrived.audience {
+            Audience::Users(users) => {
+                let mut stepped = 0;
+                for user in users {
+                    let sessions = self.hub.of_user(user);
+                    stepped += sessions.iter().filter(|session| arrived.except != Some(session.id)).count();
+                    sessions.iter().for_each(each);
+                }
+                stepped
+            }
+            Audience::Everyone => {
+                self.hub.for_each(each);
+                self.hub.len()
+            }
+            Audience::Group(group, version) => {
+                match self.groups.deliver(group, *version, arrived.parcel.seq(), each) {
+                    GroupDelivery::Stepped(stepped) => stepped,
+                    GroupDelivery::Stale => {
+                        self.wait_for_members(group, arrived.clone());
+                        0
+                    }
+                }
+            }
+        };
+        if stepped > 0 {
+            self.events.tell(Told::Pushed { sessions: stepped });
+        }
+        stepped
+    }
+
+    /// Puts something aside until the members of its group are read again, and sees to it that they are.
+    fn wait_for_members(self: &Arc<Self>, group: &GroupId, arrived: Arrived) {
+        let first = {
+            let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+            let queue = waiting.entry(group.clone()).or_default();
+            if queue.len() < WAITING_MAX {
+                queue.push(arrived);
+            }
+            queue.len() == 1
+        };
+        if first {
+            let (this, group) = (self.clone(), group.clone());
+            self.tasks.spawn(async move { this.reload(group).await });
+        }
+    }
+
+    async fn reload(self: Arc<Self>, group: GroupId) {
+        let Some(store) = &self.store else { return };
+        loop {
+            match self.reload_once(&**store, &group).await {
+                Ok(()) => break,
+                Err(error) => {
+                    self.events.tell(Told::PortFailed { error: &error });
+                    tokio::time::sleep(RELOAD_RETRY).await;
+                }
+            }
+        }
+        let waited = self.waiting.lock().unwrap_or_else(PoisonError::into_inner).remove(&group);
+        let now = Instant::now();
+        for arrived in waited.unwrap_or_default() {
+            self.deliver(&arrived, now);
+        }
+    }
+
+    async fn reload_once(&self, store: &dyn Store, group: &GroupId) -> Result<(), ports::PortError> {
+        match store.rosters(std::slice::from_ref(group)).await?.pop().flatten() {
+            Some(roster) => self.groups.adopt(&roster).await,
+            None => {
+                self.groups.dissolve(group);
+                Ok(())
+            }
+        }
+    }
+
+    fn shard(&self, conversation: &ConversationId) -> &Mutex<Order<Arrived>> {
+        let idx = self.hasher.hash_one(conversation) as usize % self.order.len();
+        &self.order[idx]
+    }
+}
+
+impl std::fmt::Debug for Arrivals {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Arrivals").finish_non_exhaustive()
+    }
+}

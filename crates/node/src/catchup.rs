@@ -1,0 +1,212 @@
+//! Closes gaps from the store: reads what sessions lack, batched over sessions and bounded in flight.
+//!
+//! Each conversation of a session is in here at most once at a time, so the queue is bounded by what sessions follow.
+//! A store that is away delays a read; it never loses one.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use ports::Store;
+use ports::store::{Page, PageQuery, PositionQuery, Reader};
+use tokio::sync::Notify;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use wire::frame::Range;
+use wire::id::{ConversationId, Seq, UserId};
+use wire::policy::Dialect;
+
+use crate::events::{Event as Told, Events};
+use crate::parcel::Parcel;
+use crate::session::Session;
+use crate::session::machine::{CaughtUp, Event};
+
+/// Reads under way at once: enough to keep a database busy, too few to drown it after a storm of reconnects.
+const READS_IN_FLIGHT: usize = 4;
+/// Reads of one query.
+const BATCH: usize = 64;
+/// Messages of one page: a fifth of what is pushed before `behind`, and less than half of a send queue.
+const PAGE_ITEMS: usize = 100;
+/// Content bytes of one page: a quarter of a send queue.
+const PAGE_BYTES: usize = 256 * 1024;
+/// How long to wait after a failed read.
+const RETRY: Duration = Duration::from_millis(500);
+
+/// The reads that wait.
+#[derive(Debug, Default)]
+pub struct CatchUp {
+    waiting: Mutex<VecDeque<Read>>,
+    wake: Notify,
+}
+
+#[derive(Debug)]
+struct Read {
+    session: Arc<Session>,
+    conversation: ConversationId,
+    /// `None` asks for the position.
+    after: Option<Seq>,
+}
+
+impl CatchUp {
+    /// Has the log above `after` read for a session.
+    pub fn read(&self, session: &Arc<Session>, conversation: ConversationId, after: Seq) {
+        self.push([Read { session: session.clone(), conversation, after: Some(after) }]);
+    }
+
+    /// Has a session told from where to push a conversation.
+    pub fn find_position(&self, session: &Arc<Session>, conversation: ConversationId) {
+        self.push([Read { session: session.clone(), conversation, after: None }]);
+    }
+
+    /// Starts the readers, which end with `stop`.
+    pub fn start(
+        self: &Arc<Self>,
+        store: &Arc<dyn Store>,
+        events: &Events,
+        tasks: &TaskTracker,
+        stop: &CancellationToken,
+    ) {
+        for _ in 0..READS_IN_FLIGHT {
+            let reader = CatchUpReader { queue: self.clone(), store: store.clone(), events: events.clone() };
+            let stop = stop.clone();
+            tasks.spawn(async move { stop.run_until_cancelled(reader.run()).await });
+        }
+    }
+
+    fn push(&self, reads: impl IntoIterator<Item = Read>) {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner).extend(reads);
+        self.wake.notify_one();
+    }
+
+    fn take(&self) -> Vec<Read> {
+        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        let batch: Vec<Read> = {
+            let count = waiting.len().min(BATCH);
+            waiting.drain(..count).collect()
+        };
+        if !waiting.is_empty() {
+            self.wake.notify_one();
+        }
+        batch
+    }
+}
+
+struct CatchUpReader {
+    queue: Arc<CatchUp>,
+    store: Arc<dyn Store>,
+    events: Events,
+}
+
+impl CatchUpReader {
+    async fn run(&self) {
+        loop {
+            let (pages, positions): (Vec<Read>, Vec<Read>) =
+                self.queue.take().into_iter().partition(|read| read.after.is_some());
+            if pages.is_empty() && positions.is_empty() {
+                self.queue.wake.notified().await;
+                continue;
+            }
+            self.find_positions(positions).await;
+            self.read_pages(pages).await;
+        }
+    }
+
+    async fn find_positions(&self, reads: Vec<Read>) {
+        if reads.is_empty() {
+            return;
+        }
+        let queries: Vec<PositionQuery> = reads
+            .iter()
+            .map(|read| PositionQuery {
+                conversation: read.conversation.clone(),
+                user: (read.session.dialect == Dialect::V1).then(|| read.session.user.clone()),
+                arrived_ms: read.session.arrived_ms,
+            })
+            .collect();
+        match self.store.positions(&queries).await {
+            Ok(positions) => {
+                for (read, position) in reads.iter().zip(positions) {
+                    read.session.apply(Event::Position(&read.conversation, position), Instant::now());
+                }
+            }
+            Err(error) => self.put_back(reads, &error).await,
+        }
+    }
+
+    /// Sessions that lack the same piece share one read of it.
+    async fn read_pages(&self, reads: Vec<Read>) {
+        let mut shared: BTreeMap<(ConversationId, Seq), Vec<Read>> = BTreeMap::new();
+        for read in reads {
+            let key = (read.conversation.clone(), read.after.unwrap_or(0));
+            shared.entry(key).or_default().push(read);
+        }
+        if shared.is_empty() {
+            return;
+        }
+        let queries: Vec<PageQuery> = shared
+            .keys()
+            .map(|(conversation, after)| PageQuery {
+                conversation: conversation.clone(),
+                reader: Reader::All,
+                range: Range::After(*after),
+                items_max: PAGE_ITEMS,
+                bytes_max: PAGE_BYTES,
+            })
+            .collect();
+        let pages = match self.store.pages(&queries).await {
+            Ok(pages) => pages,
+            Err(error) => {
+                let reads = shared.into_values().flatten().collect();
+                return self.put_back(reads, &error).await;
+            }
+        };
+        for ((key, reads), page) in shared.into_iter().zip(pages) {
+            match page {
+                Ok(page) => self.hand_out(&key.0, page, &reads),
+                Err(_denied) => {
+                    for read in &reads {
+                        read.session.apply(Event::Denied(&key.0), Instant::now());
+                    }
+                }
+            }
+        }
+    }
+
+    fn hand_out(&self, conversation: &ConversationId, page: Page, reads: &[Read]) {
+        let parcels: Vec<Arc<Parcel>> =
+            page.messages.into_iter().map(|message| Arc::new(Parcel::message(message))).collect();
+        self.events.tell(Told::CaughtUp { messages: parcels.len(), sessions: reads.len() });
+        for read in reads {
+            let since = match &page.roster {
+                Some(roster) => roster.members.get(&read.session.user).copied(),
+                None => is_open_to(conversation, &read.session.user).then_some(0),
+            };
+            let now = Instant::now();
+            let Some(since) = since else {
+                read.session.apply(Event::Denied(conversation), now);
+                continue;
+            };
+            let visible = |parcel: &&Arc<Parcel>| parcel.seq().is_some_and(|seq| seq > since);
+            let caught_up = CaughtUp {
+                conversation: conversation.clone(),
+                parcels: parcels.iter().filter(visible).cloned().collect(),
+                first: page.first.max(since + 1),
+                head: page.head,
+                more: page.more,
+            };
+            read.session.apply(Event::Page(&caught_up), now);
+        }
+    }
+
+    async fn put_back(&self, reads: Vec<Read>, error: &ports::PortError) {
+        self.events.tell(Told::PortFailed { error });
+        self.queue.push(reads);
+        tokio::time::sleep(RETRY).await;
+    }
+}
+
+/// True for the two of a direct conversation, and for everyone where it is everyone's.
+fn is_open_to(conversation: &ConversationId, user: &UserId) -> bool {
+    conversation.is_between(user) || conversation.group_id().is_some_and(|group| group.is_everyone())
+}

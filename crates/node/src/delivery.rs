@@ -1,0 +1,70 @@
+//! Writes to sockets: one delivery task per runtime worker owns its share of the sessions and writes what waits, once per socket and batch.
+//!
+//! Whoever pushes to a session only schedules it here. A socket that would block is left to its session's own task.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::sync::Notify;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::session::Session;
+
+/// The sessions that wait to be written to.
+#[derive(Debug)]
+pub struct Delivery {
+    shares: Vec<Share>,
+}
+
+/// One task's share. Bounded by the number of sessions: each waits in it at most once.
+#[derive(Debug, Default)]
+struct Share {
+    waiting: Mutex<Vec<Arc<Session>>>,
+    wake: Notify,
+}
+
+impl Delivery {
+    /// Starts `workers` delivery tasks, which end with `stop`.
+    pub fn start(workers: usize, tasks: &TaskTracker, stop: &CancellationToken) -> Arc<Delivery> {
+        let shares = (0..workers.max(1)).map(|_| Share::default()).collect();
+        let delivery = Arc::new(Delivery { shares });
+        for idx in 0..delivery.shares.len() {
+            let (delivery, stop) = (delivery.clone(), stop.clone());
+            tasks.spawn(async move { stop.run_until_cancelled(delivery.run(idx)).await });
+        }
+        delivery
+    }
+
+    /// Has a session written to soon.
+    pub fn schedule(&self, session: &Arc<Session>) {
+        let chosen = session.id.unix_ms() as usize ^ Arc::as_ptr(session) as usize >> 7;
+        let Some(share) = self.shares.get(chosen % self.shares.len()) else { return };
+        let first = {
+            let mut waiting = share.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+            waiting.push(session.clone());
+            waiting.len() == 1
+        };
+        if first {
+            share.wake.notify_one();
+        }
+    }
+
+    async fn run(&self, idx: usize) {
+        let Some(share) = self.shares.get(idx) else { return };
+        let mut batch = Vec::new();
+        loop {
+            std::mem::swap(&mut batch, &mut *share.waiting.lock().unwrap_or_else(PoisonError::into_inner));
+            if batch.is_empty() {
+                share.wake.notified().await;
+                continue;
+            }
+            let now = Instant::now();
+            for session in batch.drain(..) {
+                session.flush(now);
+            }
+            // Others may have more to push: what comes meanwhile leaves in the same write.
+            tokio::task::yield_now().await;
+        }
+    }
+}

@@ -1,0 +1,129 @@
+//! Sending where messages are kept: commit, receipt, push, post, in this order.
+
+use std::sync::Arc;
+
+use ports::store::{Appended, Denied, Draft, Store, StoreError};
+use tokio::time::Instant;
+use wire::envelope::Body;
+use wire::error_code::Refusal;
+use wire::frame;
+use wire::{ErrorCode, Message};
+
+use super::{Accepted, Dispatch, Outgoing, Send, audience, delivery};
+use crate::arrivals::Arrived;
+use crate::events::Event as Told;
+use crate::parcel::Parcel;
+use crate::session::Session;
+use crate::session::machine::Event;
+
+impl Dispatch {
+    /// Sends a message. `origin` is the session that sent it: it gets the receipt and never the message.
+    ///
+    /// # Cancel safety
+    /// A call that is dropped goes on by itself: what is committed is fanned out.
+    pub async fn send(
+        self: &Arc<Self>,
+        send: Send,
+        origin: Option<Arc<Session>>,
+    ) -> Result<Accepted, Refusal> {
+        let this = self.clone();
+        let sending = self.tasks.spawn(async move {
+            match this.store.clone() {
+                Some(store) => this.keep(&*store, send, origin).await,
+                None => this.pass_on(send, origin).await,
+            }
+        });
+        sending.await.unwrap_or_else(|_panicked| {
+            self.events.tell(Told::Defect { what: "a send did not come to its end" });
+            Err(Refusal::new(ErrorCode::Internal, "something went wrong here"))
+        })
+    }
+
+    async fn keep(
+        self: &Arc<Self>,
+        store: &dyn Store,
+        send: Send,
+        origin: Option<Arc<Session>>,
+    ) -> Result<Accepted, Refusal> {
+        let Send { from, id, to, content, listed, members_only } = send;
+        let draft = Draft {
+            from,
+            id: id.clone(),
+            listed,
+            to,
+            content,
+            message_id: self.ambient.message_id(),
+            time_ms: self.ambient.clock.unix_ms(),
+            members_only,
+        };
+        let appended = store.append(draft).await.map_err(|error| self.refusal(error))?;
+        self.events.tell(Told::MessageAccepted { fresh: appended.fresh });
+        self.copy(&appended).await?;
+        self.give_receipt(&appended.message, origin.as_ref());
+        self.fan_out(&appended, origin.as_ref()).await;
+        Ok(Accepted::Kept { message: appended.message, fresh: appended.fresh })
+    }
+
+    /// Where messages are also kept outside, nobody is told that one is accepted before it lies there.
+    async fn copy(&self, appended: &Appended) -> Result<(), Refusal> {
+        let message = &appended.message;
+        let Some(conversation) = &message.conversation else { return Ok(()) };
+        let body = Body::Message(delivery(message.frame(), message.id.clone(), &message.to, appended.version));
+        self.post.copy(conversation.shared(), body).await.map_err(|error| self.refusal(error.into()))
+    }
+
+    fn give_receipt(&self, message: &Message, origin: Option<&Arc<Session>>) {
+        let placed = (origin, &message.conversation, message.seq, &message.id);
+        let (Some(origin), Some(conversation), Some(seq), Some(id)) = placed else { return };
+        let frame = frame::receipt(id, conversation, seq, message.message_id, message.time_ms);
+        origin.apply(Event::Receipt { frame, conversation, seq }, Instant::now());
+    }
+
+    /// Pushes a kept message here and posts it to others. A repeated send is fanned out again: its first node may have died before it could.
+    async fn fan_out(self: &Arc<Self>, appended: &Appended, origin: Option<&Arc<Session>>) {
+        let message = appended.message.clone();
+        let (Some(from), Some(conversation)) = (message.from.clone(), message.conversation.clone()) else { return };
+        let (to, id) = (message.to.clone(), message.id.clone());
+        let parcel = Arc::new(Parcel::message(message));
+        let body = Body::Message(delivery(parcel.payload().clone(), id, &to, appended.version));
+        self.arrivals.bring(Arrived {
+            parcel,
+            audience: audience(&from, &to, appended.version),
+            except: origin.map(|session| session.id),
+            unkept: false,
+        });
+        let whom = self.whom(&from, &to);
+        self.send_on(Outgoing { key: conversation.shared(), whom, body, answer: None, hop: 0 }).await;
+    }
+
+    /// What a caller is told of a store's error.
+    pub fn refusal(&self, error: StoreError) -> Refusal {
+        match error {
+            StoreError::Denied(denied) => denied_refusal(denied),
+            StoreError::Port(error) => {
+                self.events.tell(Told::PortFailed { error: &error });
+                port_refusal(&error)
+            }
+        }
+    }
+}
+
+/// What a caller is told of a denial.
+pub fn denied_refusal(denied: Denied) -> Refusal {
+    let code = match denied {
+        Denied::Conflict => ErrorCode::Conflict,
+        Denied::NotFound => ErrorCode::NotFound,
+        Denied::Forbidden => ErrorCode::Forbidden,
+        Denied::Unacceptable => ErrorCode::BadContent,
+    };
+    Refusal::new(code, denied.to_string())
+}
+
+/// What a caller is told of a back end's outage: which seam, and when to try again; never more.
+pub fn port_refusal(error: &ports::PortError) -> Refusal {
+    let reason = format!("the {} does not answer; try again", error.seam);
+    match error.retry {
+        ports::Retry::After(retry) => Refusal::retry_after(ErrorCode::Unavailable, reason, retry),
+        ports::Retry::Now | ports::Retry::Never => Refusal::new(ErrorCode::Unavailable, reason),
+    }
+}

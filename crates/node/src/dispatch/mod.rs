@@ -1,0 +1,212 @@
+//! A message's way out: kept, receipted, pushed here, and posted to the other nodes that it concerns.
+//!
+//! It promises that no receipt is given before the store has committed, and that bindings are read after the commit, never before.
+//! A post that fails is remembered and told later as a head; nothing is retried for long.
+
+mod heads;
+mod kept;
+mod remote;
+mod unkept;
+
+use std::sync::Arc;
+
+use ports::{Ambient, Directory, Store};
+use serde_json::value::RawValue;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use wire::envelope::{Body, Delivery};
+use wire::frame::Reach;
+use wire::id::{ClientId, MessageId, UserId};
+use wire::{Message, Target};
+
+use self::heads::Heads;
+use self::remote::Remote;
+pub use self::kept::{denied_refusal, port_refusal};
+pub use self::remote::{Outgoing, Told, Whom};
+use self::unkept::Repeats;
+use crate::arrivals::{Arrivals, Audience};
+use crate::bindings::Bindings;
+use crate::events::Events;
+use crate::groups::Groups;
+use crate::hub::Hub;
+use crate::lease::View;
+use crate::post::Post;
+
+/// A message that somebody asks to be sent.
+#[derive(Debug, Clone)]
+pub struct Send {
+    /// Who says it.
+    pub from: UserId,
+    /// The sender's name of the send.
+    pub id: ClientId,
+    /// To whom.
+    pub to: Target,
+    /// What, byte for byte.
+    pub content: Arc<RawValue>,
+    /// True for one of a list of users.
+    pub listed: bool,
+    /// True where the sender of a group message must be a member.
+    pub members_only: bool,
+}
+
+/// What became of it.
+#[derive(Debug, Clone)]
+pub enum Accepted {
+    /// It is kept.
+    Kept {
+        /// The message, with its conversation and seq.
+        message: Message,
+        /// False when the same send was kept before.
+        fresh: bool,
+    },
+    /// Nothing is kept.
+    Unkept {
+        /// Its name.
+        message_id: MessageId,
+        /// Its time.
+        time_ms: u64,
+        /// How far it came.
+        reach: Reach,
+        /// False when the same send was answered before.
+        fresh: bool,
+    },
+}
+
+/// Sends messages on their way.
+pub struct Dispatch {
+    ambient: Ambient,
+    store: Option<Arc<dyn Store>>,
+    hub: Arc<Hub>,
+    groups: Arc<Groups>,
+    arrivals: Arc<Arrivals>,
+    post: Post,
+    remote: Remote,
+    heads: Arc<Heads>,
+    /// What was answered to senders here.
+    repeats: Repeats,
+    /// What was shown to sessions here.
+    shown: Repeats,
+    events: Events,
+    tasks: TaskTracker,
+    broadcasts: bool,
+}
+
+/// What [`Dispatch::start`] stands on.
+#[derive(Debug)]
+pub struct Parts {
+    /// Time and chance.
+    pub ambient: Ambient,
+    /// Who is here.
+    pub hub: Arc<Hub>,
+    /// The groups here.
+    pub groups: Arc<Groups>,
+    /// The way to the sessions here.
+    pub arrivals: Arc<Arrivals>,
+    /// The directory's upkeep.
+    pub bindings: Arc<Bindings>,
+    /// The view of the cluster.
+    pub view: Arc<View>,
+    /// The way to other nodes.
+    pub post: Post,
+    /// The voice.
+    pub events: Events,
+    /// True when group messages are always broadcast.
+    pub broadcasts: bool,
+}
+
+impl Dispatch {
+    /// Starts the tasks that post to other nodes, which end with `stop`.
+    pub fn start(
+        parts: Parts,
+        store: Option<Arc<dyn Store>>,
+        directory: Arc<dyn Directory>,
+        tasks: &TaskTracker,
+        stop: &CancellationToken,
+    ) -> Arc<Dispatch> {
+        let heads = Arc::new(Heads::default());
+        let remote = Remote::start(&parts, directory, heads.clone(), tasks, stop);
+        let dispatch = Arc::new(Dispatch {
+            ambient: parts.ambient,
+            store,
+            hub: parts.hub,
+            groups: parts.groups,
+            arrivals: parts.arrivals,
+            post: parts.post,
+            remote,
+            heads,
+            repeats: Repeats::default(),
+            shown: Repeats::default(),
+            events: parts.events,
+            tasks: tasks.clone(),
+            broadcasts: parts.broadcasts,
+        });
+        let (teller, stop) = (dispatch.clone(), stop.clone());
+        tasks.spawn(async move { stop.run_until_cancelled(teller.tell_heads()).await });
+        dispatch
+    }
+
+    /// Hands something to other nodes. Waits for room in the queue, not for the bus.
+    pub async fn send_on(&self, outgoing: Outgoing) {
+        self.remote.push(outgoing).await;
+    }
+
+    /// True while heads are remembered that could not be posted.
+    pub fn owes_heads(&self) -> bool {
+        !self.heads.is_empty()
+    }
+
+    /// Whom a message concerns besides its sender's session.
+    fn whom(&self, from: &UserId, to: &Target) -> Whom {
+        match to {
+            Target::User(user) if user == from => Whom::users([user.clone()]),
+            Target::User(user) => Whom::users([user.clone(), from.clone()]),
+            Target::Group(group) if group.is_everyone() => Whom::everyone(),
+            Target::Group(group) => Whom { everyone: self.broadcasts, ..Whom::group(group.clone()) },
+        }
+    }
+
+    async fn tell_heads(&self) {
+        loop {
+            let due = self.heads.due().await;
+            for (conversation, head) in due {
+                let whom = match (conversation.as_ref(), conversation.as_ref().and_then(|id| id.users())) {
+                    (Some(_), Some((one, other))) => Whom::users([one, other]),
+                    (Some(id), None) => match id.group_id() {
+                        Some(group) if group.is_everyone() || self.broadcasts => Whom::everyone(),
+                        Some(group) => Whom::group(group),
+                        None => Whom::everyone(),
+                    },
+                    (None, _) => Whom::everyone(),
+                };
+                let key = conversation.as_ref().map_or_else(|| "heads".into(), |id| id.shared());
+                let body = Body::Head(wire::envelope::Head { conversation, head });
+                self.send_on(Outgoing { key, whom, body, answer: None, hop: 0 }).await;
+            }
+        }
+    }
+}
+
+impl std::fmt::Debug for Dispatch {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Dispatch").field("keeps", &self.store.is_some()).finish_non_exhaustive()
+    }
+}
+
+/// The audience on this node of what is sent to `to`.
+fn audience(from: &UserId, to: &Target, version: Option<u64>) -> Audience {
+    match to {
+        Target::User(user) if user == from => Audience::Users(vec![user.clone()]),
+        Target::User(user) => Audience::Users(vec![user.clone(), from.clone()]),
+        Target::Group(group) if group.is_everyone() => Audience::Everyone,
+        Target::Group(group) => Audience::Group(group.clone(), version),
+    }
+}
+
+/// A delivery of `frame`; users are filled in per node.
+fn delivery(frame: bytes::Bytes, id: Option<ClientId>, to: &Target, version: Option<u64>) -> Delivery {
+    let group = match to {
+        Target::Group(group) => Some(group.clone()),
+        Target::User(_) => None,
+    };
+    Delivery { frame, id, users: Vec::new(), group, version }
+}

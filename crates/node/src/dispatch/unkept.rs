@@ -1,0 +1,284 @@
+//! Sending where nothing is kept: the answer is what the directory and the bus say. Never silence.
+//!
+//! Signals, which are never kept, and the messages of classic groups and other systems take the same road without an answer.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use serde_json::value::RawValue;
+use tokio::sync::oneshot;
+use tokio::time::Instant;
+use wire::envelope::Body;
+use wire::error_code::Refusal;
+use wire::frame::Reach;
+use wire::id::{ClientId, ConversationId, GroupId, MessageId, SessionId, UserId};
+use wire::{ErrorCode, Message, Target};
+
+use super::kept::port_refusal;
+use super::remote::Told as RemoteTold;
+use super::{Accepted, Dispatch, Outgoing, Send, Whom, audience, delivery};
+use crate::arrivals::{Arrived, Audience};
+use crate::events::Event as Told;
+use crate::parcel::Parcel;
+use crate::session::Session;
+
+/// For how long a repeat is known.
+const REMEMBERED_FOR: Duration = Duration::from_secs(5 * 60);
+/// How many are known.
+const REMEMBERED_MAX: usize = 100_000;
+
+/// What was answered, by sender and id.
+#[derive(Debug, Default)]
+pub struct Repeats {
+    known: Mutex<Known>,
+}
+
+type Answer = (MessageId, u64, Reach);
+/// The sender, its name of the send, and the user where it was one of a list.
+type Key = (UserId, ClientId, Option<UserId>);
+
+#[derive(Debug, Default)]
+struct Known {
+    answers: HashMap<Key, Option<Answer>>,
+    oldest: VecDeque<(Instant, Key)>,
+}
+
+impl Repeats {
+    /// The answer of before, if there was one.
+    fn answer(&self, key: &Key) -> Option<Answer> {
+        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        known.answers.get(key).copied().flatten()
+    }
+
+    /// True when something was remembered under this key.
+    fn is_known(&self, key: &Key) -> bool {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner).answers.contains_key(key)
+    }
+
+    /// Remembers that something was sent, or shown.
+    fn remember(&self, key: Key, answer: Option<Answer>, now: Instant) {
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        while let Some((since, _)) = known.oldest.front() {
+            let keep = now.saturating_duration_since(*since) < REMEMBERED_FOR && known.oldest.len() < REMEMBERED_MAX;
+            if keep {
+                break;
+            }
+            if let Some((_, oldest)) = known.oldest.pop_front() {
+                known.answers.remove(&oldest);
+            }
+        }
+        if known.answers.insert(key.clone(), answer).is_none() {
+            known.oldest.push_back((now, key));
+        }
+    }
+}
+
+impl Dispatch {
+    /// Passes a message on to whoever is there, and says how far it came.
+    pub(super) async fn pass_on(
+        self: &Arc<Self>,
+        send: Send,
+        origin: Option<Arc<Session>>,
+    ) -> Result<Accepted, Refusal> {
+        let listed = match &send.to {
+            Target::User(user) if send.listed => Some(user.clone()),
+            _ => None,
+        };
+        let key = (send.from.clone(), send.id.clone(), listed);
+        if let Some((message_id, time_ms, reach)) = self.repeats.answer(&key) {
+            return Ok(Accepted::Unkept { message_id, time_ms, reach, fresh: false });
+        }
+        if let (Target::Group(group), true, Some(origin)) = (&send.to, send.members_only, &origin) {
+            if !group.is_everyone() && !self.groups.has_entered(group, origin.id) {
+                return Err(Refusal::new(ErrorCode::Forbidden, "join the group first"));
+            }
+        }
+        let message = Message {
+            conversation: Some(send.to.conversation(&send.from)),
+            seq: None,
+            message_id: self.ambient.message_id(),
+            from: Some(send.from.clone()),
+            to: send.to.clone(),
+            content: send.content,
+            time_ms: self.ambient.clock.unix_ms(),
+            id: Some(send.id.clone()),
+        };
+        let (message_id, time_ms) = (message.message_id, message.time_ms);
+        let reach = self.push_unkept(message, origin.as_deref().map(|session| session.id)).await?;
+        self.events.tell(Told::MessageAccepted { fresh: true });
+        self.repeats.remember(key, Some((message_id, time_ms, reach)), Instant::now());
+        Ok(Accepted::Unkept { message_id, time_ms, reach, fresh: true })
+    }
+
+    async fn push_unkept(
+        self: &Arc<Self>,
+        message: Message,
+        origin: Option<SessionId>,
+    ) -> Result<Reach, Refusal> {
+        let Some(from) = message.from.clone() else { return Ok(Reach::Nobody) };
+        let (to, id) = (message.to.clone(), message.id.clone());
+        let key = message.conversation.as_ref().map_or_else(|| from.as_str().into(), ConversationId::shared);
+        let frame = message.frame();
+        let here = match &to {
+            Target::User(user) => self.others_here(user, origin),
+            Target::Group(_) => 0,
+        };
+        let body = Body::Message(delivery(frame.clone(), id, &to, None));
+        self.post.copy(key.clone(), body.clone()).await.map_err(|error| {
+            self.events.tell(Told::PortFailed { error: &error });
+            port_refusal(&error)
+        })?;
+        let stepped = self.show_once(message, frame, audience(&from, &to, None), origin);
+        let here = if matches!(to, Target::User(_)) { here } else { stepped };
+        let (answer, told) = oneshot::channel();
+        let whom = self.whom(&from, &to);
+        self.send_on(Outgoing { key, whom, body, answer: Some(answer), hop: 0 }).await;
+        let told = told.await.unwrap_or(RemoteTold::Stopped);
+        reach(&from, &to, here, told)
+    }
+
+    /// Live sessions of a user on this node besides the one that sends.
+    fn others_here(&self, user: &UserId, origin: Option<SessionId>) -> usize {
+        self.hub.of_user(user).iter().filter(|session| Some(session.id) != origin).count()
+    }
+
+    /// Shows a message that is not kept to the sessions here that it concerns, unless it was shown to somebody here before. Returns to how many.
+    pub fn show_once(
+        &self,
+        message: Message,
+        frame: bytes::Bytes,
+        audience: Audience,
+        except: Option<SessionId>,
+    ) -> usize {
+        let shown = message.from.clone().zip(message.id.clone()).map(|(from, id)| {
+            let user = match &message.to {
+                Target::User(user) => Some(user.clone()),
+                Target::Group(_) => None,
+            };
+            (from, id, user)
+        });
+        if shown.as_ref().is_some_and(|key| self.shown.is_known(key)) {
+            self.events.tell(Told::RepeatDropped);
+            return 0;
+        }
+        let parcel = Arc::new(Parcel::encoded(frame, message, true));
+        let stepped = self.arrivals.bring(Arrived { parcel, audience, except, unkept: true });
+        if let Some(key) = shown.filter(|_| stepped > 0) {
+            self.shown.remember(key, None, Instant::now());
+        }
+        stepped
+    }
+
+    /// Sends a signal: pushed to whoever is connected, and nothing else.
+    pub async fn signal(
+        self: &Arc<Self>,
+        from: &UserId,
+        to: Target,
+        content: Arc<RawValue>,
+        origin: Option<SessionId>,
+        version: Option<u64>,
+    ) {
+        let message = self.unnamed(Some(from.clone()), to.clone(), content, self.ambient.clock.unix_ms());
+        let frame = message.signal_frame();
+        let key = to.conversation(from).shared();
+        let body = Body::Signal(delivery(frame.clone(), None, &to, version));
+        let parcel = Arc::new(Parcel::encoded(frame, message, false));
+        let audience = audience(from, &to, version);
+        self.arrivals.bring(Arrived { parcel, audience, except: origin, unkept: true });
+        let whom = self.whom(from, &to);
+        self.send_on(Outgoing { key, whom, body, answer: None, hop: 0 }).await;
+    }
+
+    /// Shows a frame, as `read` or `members`, to users or to a group, on every node that it concerns.
+    pub async fn notice(
+        self: &Arc<Self>,
+        frame: bytes::Bytes,
+        key: Arc<str>,
+        users: Vec<UserId>,
+        group: Option<(GroupId, Option<u64>)>,
+        except: Option<SessionId>,
+    ) {
+        let parcel = Arc::new(Parcel::notice(frame.clone()));
+        let (audience, whom, to_group) = match group {
+            Some((group, version)) => {
+                let whom = Whom { everyone: self.broadcasts, ..Whom::group(group.clone()) };
+                (Audience::Group(group.clone(), version), whom, Some((group, version)))
+            }
+            None => (Audience::Users(users.clone()), Whom { users, ..Whom::default() }, None),
+        };
+        self.arrivals.bring(Arrived { parcel, audience, except, unkept: true });
+        let (group, version) = to_group.map_or((None, None), |(group, version)| (Some(group), version));
+        let body =
+            Body::Signal(wire::envelope::Delivery { frame, id: None, users: Vec::new(), group, version });
+        self.send_on(Outgoing { key, whom, body, answer: None, hop: 0 }).await;
+    }
+
+    /// A classic group message: to everybody on every node, kept nowhere. With a store, v1 sessions see a signal.
+    pub async fn to_everybody(
+        self: &Arc<Self>,
+        from: &UserId,
+        group: GroupId,
+        content: Arc<RawValue>,
+    ) -> Result<(), Refusal> {
+        let to = Target::Group(group);
+        let message = self.unnamed(Some(from.clone()), to.clone(), content, self.ambient.clock.unix_ms());
+        let keeps = self.store.is_some();
+        let frame = if keeps { message.signal_frame() } else { message.frame() };
+        let everyone = Some(GroupId::everyone());
+        let delivery = wire::envelope::Delivery {
+            frame: frame.clone(),
+            id: None,
+            users: Vec::new(),
+            group: everyone,
+            version: None,
+        };
+        let body = if keeps { Body::Signal(delivery) } else { Body::Message(delivery) };
+        let key = to.conversation(from).shared();
+        let copied = self.post.copy(key.clone(), body.clone()).await;
+        copied.map_err(|error| port_refusal(&error))?;
+        let parcel = Arc::new(Parcel::encoded(frame, message, true));
+        self.arrivals.bring(Arrived { parcel, audience: Audience::Everyone, except: None, unkept: true });
+        let whom = Whom::everyone();
+        self.send_on(Outgoing { key, whom, body, answer: None, hop: 0 }).await;
+        Ok(())
+    }
+
+    /// A message without a name of the sender's for it.
+    pub fn unnamed(
+        &self,
+        from: Option<UserId>,
+        to: Target,
+        content: Arc<RawValue>,
+        time_ms: u64,
+    ) -> Message {
+        let conversation = from.as_ref().map(|from| to.conversation(from));
+        Message {
+            conversation,
+            seq: None,
+            message_id: self.ambient.message_id(),
+            from,
+            to,
+            content,
+            time_ms,
+            id: None,
+        }
+    }
+}
+
+/// How far a message came, or why not.
+fn reach(from: &UserId, to: &Target, here: usize, told: RemoteTold) -> Result<Reach, Refusal> {
+    if here > 0 {
+        return Ok(Reach::Delivered);
+    }
+    match (told, to) {
+        (RemoteTold::Posted, _) => Ok(Reach::Posted),
+        (RemoteTold::NobodyThere, Target::User(user)) if user == from => Ok(Reach::Nobody),
+        (RemoteTold::NobodyThere, Target::User(_)) => {
+            Err(Refusal::new(ErrorCode::Offline, "the user has no live session"))
+        }
+        (RemoteTold::NobodyThere, Target::Group(_)) => Ok(Reach::Nobody),
+        (RemoteTold::Failed(error), _) => Err(port_refusal(&error)),
+        (RemoteTold::Stopped, _) => Err(Refusal::new(ErrorCode::Draining, "the node is leaving")),
+    }
+}

@@ -1,0 +1,121 @@
+//! The first look at order: what comes a little too early waits a moment for what belongs before it.
+//!
+//! Two nodes may commit 5 and 6 of a conversation at the same moment, and 6 may arrive first. Waiting costs less than reading the store.
+//! What is passed on is not promised to be in order: each session checks for itself. Pure: the time is an argument.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use tokio::time::Instant;
+use wire::id::{ConversationId, Seq};
+
+/// How long a message waits for the one before it.
+pub const HOLD: Duration = Duration::from_millis(50);
+/// Messages of one conversation that wait; with one more, all go on.
+const HELD_MAX: usize = 64;
+/// A conversation that nothing was heard of for this long is forgotten.
+const IDLE: Duration = Duration::from_secs(60);
+
+/// Who waits for whom.
+#[derive(Debug)]
+pub struct Order<T> {
+    conversations: BTreeMap<ConversationId, Place<T>>,
+}
+
+#[derive(Debug)]
+struct Place<T> {
+    /// The highest seq that went on.
+    passed: Seq,
+    held: BTreeMap<Seq, (T, Instant)>,
+    touched: Instant,
+}
+
+impl<T> Default for Order<T> {
+    fn default() -> Self {
+        Order { conversations: BTreeMap::new() }
+    }
+}
+
+impl<T> Order<T> {
+    /// Takes in a message, and gives what goes on now, in order.
+    pub fn arrive(&mut self, conversation: &ConversationId, seq: Seq, item: T, now: Instant) -> Vec<T> {
+        let Some(place) = self.conversations.get_mut(conversation) else {
+            let place = Place { passed: seq, held: BTreeMap::new(), touched: now };
+            self.conversations.insert(conversation.clone(), place);
+            return vec![item];
+        };
+        place.touched = now;
+        if seq > place.passed + 1 && place.held.len() < HELD_MAX {
+            place.held.insert(seq, (item, now));
+            return Vec::new();
+        }
+        place.passed = place.passed.max(seq);
+        let mut out = vec![item];
+        place.release(&mut out, now);
+        out
+    }
+
+    /// What has waited long enough, and forgets what is idle. Call it when [`Order::is_holding`], and now and then.
+    pub fn due(&mut self, now: Instant) -> Vec<T> {
+        let mut out = Vec::new();
+        self.conversations.retain(|_, place| {
+            place.release(&mut out, now);
+            !place.held.is_empty() || now.saturating_duration_since(place.touched) < IDLE
+        });
+        out
+    }
+
+    /// True when something waits.
+    pub fn is_holding(&self) -> bool {
+        self.conversations.values().any(|place| !place.held.is_empty())
+    }
+}
+
+impl<T> Place<T> {
+    /// Moves on what is next, and what has waited long enough with all before it.
+    fn release(&mut self, out: &mut Vec<T>, now: Instant) {
+        while let Some(first) = self.held.first_entry() {
+            let (seq, (_, since)) = (*first.key(), first.get());
+            let overdue = now.saturating_duration_since(*since) >= HOLD;
+            if seq > self.passed + 1 && !overdue {
+                return;
+            }
+            self.passed = self.passed.max(seq);
+            out.push(first.remove().0);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn id(text: &str) -> ConversationId {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn what_comes_too_early_waits_for_what_belongs_before_it() {
+        let (mut order, now) = (Order::default(), Instant::now());
+        assert_eq!(order.arrive(&id("g:a"), 4, 4, now), [4], "the first of a conversation starts it");
+        assert!(order.arrive(&id("g:a"), 6, 6, now).is_empty());
+        assert!(order.arrive(&id("g:a"), 7, 7, now).is_empty());
+        assert_eq!(order.arrive(&id("g:b"), 1, 1, now), [1], "others do not wait");
+        assert_eq!(order.arrive(&id("g:a"), 5, 5, now), [5, 6, 7]);
+        assert!(!order.is_holding());
+    }
+
+    #[test]
+    fn nothing_waits_longer_than_the_hold() {
+        let (mut order, now) = (Order::default(), Instant::now());
+        order.arrive(&id("g:a"), 1, 1, now);
+        order.arrive(&id("g:a"), 3, 3, now);
+        order.arrive(&id("g:a"), 5, 5, now + HOLD / 2);
+        assert!(order.due(now + HOLD / 2).is_empty());
+        assert_eq!(order.due(now + HOLD), [3]);
+        assert_eq!(order.arrive(&id("g:a"), 2, 2, now + HOLD), [2], "late ones go on: each session checks for itself");
+        assert_eq!(order.due(now + HOLD * 2), [5]);
+        assert!(order.due(now + IDLE * 2).is_empty());
+        assert!(order.conversations.is_empty());
+    }
+}

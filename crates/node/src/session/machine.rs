@@ -1,0 +1,586 @@
+//! The decisions of a session, as a pure state machine: `step(event, now)` gives effects. No I/O, no clock, no randomness, and it cannot fail.
+//!
+//! It promises that a session is pushed every kept message of its conversations once and in order (`position`), that nothing but `welcome` comes
+//! before it is live, and that what reaches it on its way there is read from the store later.
+//! It does not know the directory, the bus or the store: whoever performs the effects does.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use smallvec::{SmallVec, smallvec};
+use tokio::time::Instant;
+use wire::classic::{self, ClassicFrame};
+use wire::error_code::Refusal;
+use wire::frame::{self, BadFrame, ClientFrame, Unread};
+use wire::id::{ClientId, ConversationId, Seq, UserId};
+use wire::limits::Limits;
+use wire::policy::Dialect;
+use wire::{CloseCode, ErrorCode};
+
+use super::codec::{Fault, Incoming, close_frame, ping_frame, pong_frame, text_frame};
+use super::rate::Rate;
+use super::tracks::{Arrival, Tracks};
+use crate::parcel::Parcel;
+
+/// Everything that can happen to a session.
+#[derive(Debug)]
+pub enum Event<'a> {
+    /// Something arrived on the socket: the client is alive.
+    Heard,
+    /// The client sent this.
+    Incoming(Incoming),
+    /// The client's bytes cannot be read on.
+    Broken(Fault),
+    /// The handshake, or `hello`, named the user: the claim is next.
+    Admitted {
+        /// When the token that was shown ends the session.
+        expires: Option<Instant>,
+    },
+    /// Claim, interest and heads are known, and `welcome` can be written.
+    Welcomed {
+        /// The `welcome` frame.
+        welcome: Bytes,
+        /// What it names.
+        unread: &'a [Unread],
+    },
+    /// The client holds messages up to here: its gaps are to be read, and then `hello` is answered.
+    Resuming {
+        /// What it holds, of conversations that it may read.
+        have: &'a [(ConversationId, Seq)],
+        /// The `hello`'s id.
+        id: Option<ClientId>,
+        /// See [`Event::Ready`].
+        expires: Option<(Instant, u64)>,
+    },
+    /// `hello` is answered: everything asked for was pushed.
+    Ready {
+        /// The `hello`'s id.
+        id: Option<ClientId>,
+        /// When the session now ends; kept as it was where no token came.
+        expires: Option<(Instant, u64)>,
+    },
+    /// A message that is kept.
+    Kept(&'a Parcel),
+    /// Something that is not kept.
+    Unkept(&'a Parcel),
+    /// The log of a conversation reaches up to here.
+    Head(&'a ConversationId, Seq),
+    /// From where to push a conversation: the answer to [`Effect::FindPosition`].
+    Position(&'a ConversationId, Seq),
+    /// A piece of a log: the answer to [`Effect::CatchUp`].
+    Page(&'a CaughtUp),
+    /// A conversation that the user may no longer read.
+    Denied(&'a ConversationId),
+    /// The user has become a member of a group whose log ends here.
+    Joined(&'a ConversationId, Seq),
+    /// The user is no longer a member.
+    Left(&'a ConversationId),
+    /// A conversation whose messages from `after` on must be fetched by the client.
+    Behind(&'a ConversationId, Seq, Seq),
+    /// This session's own send is kept, or was before.
+    Receipt {
+        /// The frame that says so.
+        frame: Bytes,
+        /// Where.
+        conversation: &'a ConversationId,
+        /// Its place there.
+        seq: Seq,
+    },
+    /// The answer to a request.
+    Answer(Bytes),
+    /// A request was refused.
+    Refused(Option<&'a ClientId>, &'a Refusal),
+    /// The node ends the session.
+    Evict(CloseCode),
+    /// The send queue is full, or the socket takes nothing.
+    Stalled,
+    /// A deadline may have passed.
+    Tick,
+}
+
+/// What is to be done about it.
+#[derive(Debug)]
+pub enum Effect {
+    /// Put these bytes of the socket on the send queue.
+    Push(Bytes),
+    /// Work off this request, then go on reading.
+    Work(ClientFrame),
+    /// Work off this request of a classic client, then go on reading.
+    ClassicSend(ClassicFrame),
+    /// Read no more from the client for this long.
+    Pause(Duration),
+    /// Read the log above `after` and answer with [`Event::Page`], when the send queue is half empty.
+    CatchUp(ConversationId, Seq),
+    /// Ask from where to push, and answer with [`Event::Position`].
+    FindPosition(ConversationId),
+    /// Write what is queued, then end the socket. The last effect of a session.
+    Close {
+        /// Why, in the words of this program.
+        code: CloseCode,
+        /// True when the client began.
+        by_client: bool,
+    },
+}
+
+/// The effects of one event; seldom more than two.
+pub type Effects = SmallVec<[Effect; 2]>;
+
+/// A piece of a log, as one user may see it.
+#[derive(Debug)]
+pub struct CaughtUp {
+    /// Which log.
+    pub conversation: ConversationId,
+    /// The messages above the position, ascending.
+    pub parcels: Vec<Arc<Parcel>>,
+    /// Where the log now begins for this user: what lies below is not missing.
+    pub first: Seq,
+    /// The highest seq.
+    pub head: Seq,
+    /// True when the log goes on above these.
+    pub more: bool,
+}
+
+/// What a session is, for the whole of its life.
+#[derive(Debug)]
+pub struct Profile {
+    /// Whose.
+    pub user: UserId,
+    /// What it speaks.
+    pub dialect: Dialect,
+    /// The limits of the node.
+    pub limits: Arc<Limits>,
+    /// False where nothing is kept.
+    pub keeps: bool,
+    /// True when the client asked to resume.
+    pub resume: bool,
+    /// Whether a classic client is told of errors.
+    pub classic_errors: bool,
+    /// What a classic client is told before it is replaced.
+    pub classic_note: Option<Arc<str>>,
+}
+
+/// Where a session is in its life.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Phase {
+    /// A token is owed.
+    Knocking,
+    /// Claimed, or about to be; not yet told anything.
+    Arriving,
+    /// Told `welcome`; `hello` with `have` is owed or being worked off.
+    Resuming,
+    /// Pushed what comes.
+    Live,
+    /// Ended.
+    Leaving,
+}
+
+/// The state of a session.
+#[derive(Debug)]
+pub struct Machine {
+    profile: Profile,
+    phase: Phase,
+    tracks: Tracks,
+    rate: Option<Rate>,
+    refusals: Refusals,
+    hello_due: Option<Instant>,
+    /// A `hello` that is answered when its gaps are pushed.
+    ready_owed: Option<ReadyOwed>,
+    expires: Option<Instant>,
+    heard: Instant,
+    pinged: Option<Instant>,
+    /// What came before `welcome` where nothing is kept.
+    early: Vec<Effect>,
+}
+
+/// Messages that wait for `welcome` where nothing is kept: as many as a send queue holds by default.
+const EARLY_MAX: usize = 256;
+
+#[derive(Debug)]
+struct ReadyOwed {
+    id: Option<ClientId>,
+    expires: Option<(Instant, u64)>,
+}
+
+impl Machine {
+    /// A session whose user is not known yet.
+    pub fn new(profile: Profile, now: Instant) -> Machine {
+        let rate = Rate::new(profile.limits.sends_per_second, profile.limits.sends_burst);
+        Machine {
+            hello_due: Some(now + profile.limits.hello_timeout),
+            tracks: Tracks::new(),
+            profile,
+            phase: Phase::Knocking,
+            rate,
+            refusals: Refusals::default(),
+            ready_owed: None,
+            expires: None,
+            heard: now,
+            pinged: None,
+            early: Vec::new(),
+        }
+    }
+
+    /// Where the session is in its life.
+    pub fn phase(&self) -> Phase {
+        self.phase
+    }
+
+    /// The conversations that it is being told, and how far it has come in each.
+    pub fn positions(&self) -> impl Iterator<Item = (&ConversationId, Option<Seq>)> {
+        self.tracks.positions()
+    }
+
+    /// Advances by one event.
+    pub fn step(&mut self, event: Event<'_>, now: Instant) -> Effects {
+        if self.phase == Phase::Leaving {
+            return Effects::new();
+        }
+        match event {
+            Event::Heard => {
+                self.heard = now;
+                self.pinged = None;
+                Effects::new()
+            }
+            Event::Incoming(incoming) => self.incoming(incoming, now),
+            Event::Broken(fault) => self.close(fault.close_code()),
+            Event::Admitted { expires } => {
+                self.phase = Phase::Arriving;
+                self.hello_due = None;
+                self.expires = expires;
+                Effects::new()
+            }
+            Event::Welcomed { welcome, unread } => self.welcomed(&welcome, unread, now),
+            Event::Resuming { have, id, expires } => self.resume(have, id, expires),
+            Event::Ready { id, expires } => self.ready(id.as_ref(), expires),
+            Event::Kept(parcel) => self.kept(parcel),
+            Event::Unkept(parcel) => self.unkept(parcel),
+            Event::Head(conversation, head) => {
+                let live = self.phase == Phase::Live;
+                self.tracks.head(conversation, head, live).into_iter().collect()
+            }
+            Event::Position(conversation, seq) => self.tracks.found(conversation, seq).into_iter().collect(),
+            Event::Page(page) => {
+                let effects = self.page(page);
+                self.or_ready(effects)
+            }
+            Event::Denied(conversation) | Event::Left(conversation) => {
+                self.tracks.drop_track(conversation);
+                self.or_ready(Effects::new())
+            }
+            Event::Joined(conversation, head) => {
+                self.tracks.begin_at(conversation, head);
+                Effects::new()
+            }
+            Event::Behind(conversation, after, head) => self.behind(conversation, after, head),
+            Event::Receipt { frame, conversation, seq } => {
+                self.tracks.own(conversation, seq);
+                self.answer(&frame)
+            }
+            Event::Answer(frame) => self.answer(&frame),
+            Event::Refused(id, refusal) => self.refuse(id, refusal),
+            Event::Evict(code) => self.close(code),
+            Event::Stalled => self.close(CloseCode::Slow),
+            Event::Tick => self.tick(now),
+        }
+    }
+
+    /// When the next [`Event::Tick`] is due.
+    pub fn deadline(&self) -> Instant {
+        let limits = &self.profile.limits;
+        let pulse = match self.pinged {
+            Some(pinged) => pinged + limits.pong_timeout,
+            None => self.heard + limits.ping_every,
+        };
+        [self.hello_due, self.expires].into_iter().flatten().fold(pulse, Instant::min)
+    }
+
+    fn incoming(&mut self, incoming: Incoming, now: Instant) -> Effects {
+        match incoming {
+            Incoming::Text(text) => match self.profile.dialect {
+                Dialect::V1 => self.frame(&text, now),
+                Dialect::Classic => self.classic_frame(&text, now),
+            },
+            Incoming::Ping(payload) => smallvec![Effect::Push(pong_frame(&payload))],
+            Incoming::Pong => Effects::new(),
+            Incoming::Close(code) => {
+                self.phase = Phase::Leaving;
+                let answer = close_frame(code.map(|code| (code, "")));
+                smallvec![Effect::Push(answer), Effect::Close { code: CloseCode::Normal, by_client: true }]
+            }
+        }
+    }
+
+    fn frame(&mut self, text: &str, now: Instant) -> Effects {
+        let limits = &self.profile.limits;
+        let request = match ClientFrame::parse(text, limits.json_depth_max, limits.content_bytes_max) {
+            Ok(request) => request,
+            Err(BadFrame::Alien { .. }) => return self.close(CloseCode::BadFrame),
+            Err(BadFrame::Faulty { id, code, reason }) => {
+                return self.refuse(id.as_ref(), &Refusal::new(code, reason));
+            }
+        };
+        match &request {
+            ClientFrame::Ping { id } => push(&frame::pong(id.as_ref())),
+            ClientFrame::Hello { id, have, .. } => self.hello(id.clone().as_ref(), have.is_some(), request),
+            ClientFrame::Send { id, .. } => self.send(Some(&id.clone()), request, now),
+            ClientFrame::Signal { id, .. } => self.send(id.clone().as_ref(), request, now),
+            ClientFrame::Read { id, .. }
+            | ClientFrame::Conversations { id, .. }
+            | ClientFrame::History { id, .. }
+            | ClientFrame::Join { id, .. }
+            | ClientFrame::Leave { id, .. } => match self.owes_token(id.as_ref()) {
+                Some(refused) => refused,
+                None => smallvec![Effect::Work(request)],
+            },
+        }
+    }
+
+    fn owes_token(&self, id: Option<&ClientId>) -> Option<Effects> {
+        let knocking = self.phase == Phase::Knocking;
+        knocking.then(|| {
+            let refusal = Refusal::new(ErrorCode::Unauthorized, "say hello with a token first");
+            push(&frame::error(id, &refusal))
+        })
+    }
+
+    fn hello(&mut self, id: Option<&ClientId>, has_have: bool, request: ClientFrame) -> Effects {
+        if has_have && self.profile.keeps && !self.profile.resume {
+            let reason = "have: connect with ?resume=1 to resume";
+            return self.refuse(id, &Refusal::new(ErrorCode::BadField, reason));
+        }
+        let resumed = self.phase == Phase::Live || self.ready_owed.is_some();
+        if has_have && self.profile.keeps && resumed {
+            return self.refuse(id, &Refusal::new(ErrorCode::BadField, "have: this session has resumed already"));
+        }
+        smallvec![Effect::Work(request)]
+    }
+
+    fn send(&mut self, id: Option<&ClientId>, request: ClientFrame, now: Instant) -> Effects {
+        if let Some(refused) = self.owes_token(id) {
+            return refused;
+        }
+        let Some(Err(wait)) = self.rate.as_mut().map(|rate| rate.take(now)) else {
+            return smallvec![Effect::Work(request)];
+        };
+        if self.refusals.is_one_too_many(now, self.profile.limits.refusals_max) {
+            return self.close(CloseCode::TooManyRequests);
+        }
+        let reason = "slow down: too many sends a second";
+        self.refuse(id, &Refusal::retry_after(ErrorCode::TooManyRequests, reason, wait))
+    }
+
+    fn classic_frame(&mut self, text: &str, now: Instant) -> Effects {
+        let limits = &self.profile.limits;
+        match ClassicFrame::parse(text, limits.json_depth_max, limits.content_bytes_max) {
+            Ok(request) => {
+                let mut effects: Effects = smallvec![Effect::ClassicSend(request)];
+                // Nothing can be refused aloud here, so the client is read no faster than the rate.
+                if let Some(Err(wait)) = self.rate.as_mut().map(|rate| rate.take(now)) {
+                    effects.insert(0, Effect::Pause(wait));
+                    let _paid = self.rate.as_mut().map(|rate| rate.take(now + wait));
+                }
+                effects
+            }
+            Err(refusal) => self.refuse(None, &refusal),
+        }
+    }
+
+    fn refuse(&mut self, id: Option<&ClientId>, refusal: &Refusal) -> Effects {
+        match self.profile.dialect {
+            Dialect::V1 => push(&frame::error(id, refusal)),
+            Dialect::Classic if self.profile.classic_errors => push(&classic::error(refusal)),
+            Dialect::Classic => Effects::new(),
+        }
+    }
+
+    fn welcomed(&mut self, welcome: &Bytes, unread: &[Unread], now: Instant) -> Effects {
+        self.tracks.name(unread);
+        if self.profile.dialect == Dialect::Classic {
+            return self.go_live();
+        }
+        let mut effects = push(welcome);
+        if self.profile.resume && self.profile.keeps {
+            self.phase = Phase::Resuming;
+            self.hello_due = Some(now + self.profile.limits.hello_timeout);
+        } else {
+            effects.extend(self.go_live());
+        }
+        effects
+    }
+
+    fn go_live(&mut self) -> Effects {
+        self.phase = Phase::Live;
+        self.hello_due = None;
+        self.ready_owed = None;
+        std::mem::take(&mut self.early).into_iter().chain(self.tracks.go_live()).collect()
+    }
+
+    fn resume(
+        &mut self,
+        have: &[(ConversationId, Seq)],
+        id: Option<ClientId>,
+        expires: Option<(Instant, u64)>,
+    ) -> Effects {
+        self.hello_due = None;
+        self.ready_owed = Some(ReadyOwed { id, expires });
+        let effects = self.tracks.hold(have);
+        self.or_ready(effects)
+    }
+
+    /// Answers the `hello` that is owed an answer, once nothing is being read for it.
+    fn or_ready(&mut self, mut effects: Effects) -> Effects {
+        if self.phase != Phase::Resuming || self.tracks.is_reading() {
+            return effects;
+        }
+        if let Some(ReadyOwed { id, expires }) = self.ready_owed.take() {
+            effects.extend(self.ready(id.as_ref(), expires));
+        }
+        effects
+    }
+
+    fn ready(&mut self, id: Option<&ClientId>, expires: Option<(Instant, u64)>) -> Effects {
+        if let Some((at, _)) = expires {
+            self.expires = Some(at);
+        }
+        let mut effects = push(&frame::ready(id, expires.map(|(_, ms)| ms)));
+        if self.phase == Phase::Resuming {
+            effects.extend(self.go_live());
+        }
+        effects
+    }
+
+    fn kept(&mut self, parcel: &Parcel) -> Effects {
+        let (Some(conversation), Some(seq)) = (parcel.conversation(), parcel.seq()) else {
+            return self.unkept(parcel);
+        };
+        match self.tracks.arrived(conversation, seq, self.phase == Phase::Live) {
+            Arrival::Next => self.show(parcel).into_iter().collect(),
+            Arrival::Nothing => Effects::new(),
+            Arrival::Read(effect) => smallvec![effect],
+        }
+    }
+
+    fn unkept(&mut self, parcel: &Parcel) -> Effects {
+        match self.phase {
+            Phase::Live => self.show(parcel).into_iter().collect(),
+            // Nobody can read it later: it waits for `welcome`.
+            Phase::Arriving if !self.profile.keeps => {
+                if self.early.len() < EARLY_MAX {
+                    self.early.extend(self.show(parcel));
+                }
+                Effects::new()
+            }
+            _ => Effects::new(),
+        }
+    }
+
+    /// A classic client is answered nothing.
+    fn answer(&self, frame: &Bytes) -> Effects {
+        match self.profile.dialect {
+            Dialect::V1 => push(frame),
+            Dialect::Classic => Effects::new(),
+        }
+    }
+
+    fn show(&self, parcel: &Parcel) -> Option<Effect> {
+        match self.profile.dialect {
+            Dialect::V1 => Some(Effect::Push(parcel.v1_for(&self.profile.user).clone())),
+            Dialect::Classic => parcel.classic().cloned().map(Effect::Push),
+        }
+    }
+
+    fn page(&mut self, page: &CaughtUp) -> Effects {
+        let position = self.tracks.position(&page.conversation).unwrap_or(page.head);
+        if position > page.head {
+            // The client holds what the store does not: a restored database.
+            return self.behind(&page.conversation, 0, page.head);
+        }
+        let floor = position.max(page.first.saturating_sub(1));
+        if page.head.saturating_sub(floor) > self.profile.limits.behind_after {
+            return match self.profile.dialect {
+                Dialect::V1 => self.behind(&page.conversation, position, page.head),
+                Dialect::Classic => {
+                    self.tracks.reset(&page.conversation, page.head);
+                    Effects::new()
+                }
+            };
+        }
+        let mut effects = Effects::new();
+        for parcel in &page.parcels {
+            let Some(seq) = parcel.seq() else { continue };
+            if self.tracks.caught_up(&page.conversation, seq) {
+                effects.extend(self.show(parcel));
+            }
+        }
+        let end = page.parcels.last().and_then(|parcel| parcel.seq()).filter(|_| page.more).unwrap_or(page.head);
+        effects.extend(self.tracks.page_ended(&page.conversation, end, page.more, self.phase == Phase::Live));
+        effects
+    }
+
+    fn behind(&mut self, conversation: &ConversationId, after: Seq, head: Seq) -> Effects {
+        self.tracks.reset(conversation, head);
+        push(&frame::behind(conversation, after, head))
+    }
+
+    fn tick(&mut self, now: Instant) -> Effects {
+        let limits = &self.profile.limits;
+        if self.hello_due.is_some_and(|due| due <= now) {
+            return self.close(CloseCode::Silent);
+        }
+        if self.expires.is_some_and(|at| at <= now) {
+            return self.close(CloseCode::TokenExpired);
+        }
+        match self.pinged {
+            Some(pinged) if pinged + limits.pong_timeout <= now => self.close(CloseCode::Silent),
+            None if self.heard + limits.ping_every <= now => {
+                self.pinged = Some(now);
+                smallvec![Effect::Push(ping_frame())]
+            }
+            _ => Effects::new(),
+        }
+    }
+
+    /// Ends the session with our own words for it.
+    fn close(&mut self, code: CloseCode) -> Effects {
+        let mut effects = Effects::new();
+        // RFC 6455's own codes speak for themselves; ours come with a `bye` that a page can show.
+        let ours = code == CloseCode::Draining || code.number() >= 4000;
+        match self.profile.dialect {
+            Dialect::V1 if ours => effects.push(Effect::Push(text_frame(&frame::bye(code)))),
+            Dialect::Classic if code == CloseCode::Replaced => {
+                let note = self.profile.classic_note.as_ref();
+                effects.extend(note.map(|note| Effect::Push(text_frame(note.as_bytes()))));
+            }
+            _ => {}
+        }
+        self.phase = Phase::Leaving;
+        effects.push(Effect::Push(close_frame(Some((code.number(), code.reason())))));
+        effects.push(Effect::Close { code, by_client: false });
+        effects
+    }
+}
+
+fn push(payload: &Bytes) -> Effects {
+    smallvec![Effect::Push(text_frame(payload))]
+}
+
+/// Refused sends in a window.
+#[derive(Debug, Default)]
+struct Refusals {
+    since: Option<Instant>,
+    count: u32,
+}
+
+/// The window in which `refusals_max` are counted.
+const REFUSALS_WINDOW: Duration = Duration::from_secs(10);
+
+impl Refusals {
+    fn is_one_too_many(&mut self, now: Instant, max: u32) -> bool {
+        if self.since.is_none_or(|since| now.saturating_duration_since(since) > REFUSALS_WINDOW) {
+            *self = Refusals { since: Some(now), count: 0 };
+        }
+        self.count += 1;
+        max > 0 && self.count >= max
+    }
+}

@@ -1,0 +1,297 @@
+//! One connected client: its decisions, its send queue and its socket.
+//!
+//! A session is stepped in place, under its own small lock, by whoever brings an event. It never waits: what takes time is handed to the session's
+//! task (requests), to the catch-up (reading the store) or to the delivery task of its worker (writing).
+//! No lock is held across an await, and none is taken while this one is held but those of those three queues.
+
+pub mod codec;
+pub mod machine;
+mod rate;
+pub mod send_queue;
+mod socket;
+pub mod tracks;
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::Duration;
+
+use ports::directory::{Binding, Slot};
+use tokio::net::TcpStream;
+use tokio::sync::Notify;
+use tokio::time::Instant;
+use wire::CloseCode;
+use wire::classic::ClassicFrame;
+use wire::frame::ClientFrame;
+use wire::id::{Boot, ConversationId, DeviceId, Seq, SessionId, UserId};
+use wire::limits::Limits;
+use wire::policy::Dialect;
+
+use self::machine::{Effect, Effects, Event, Machine, Phase, Profile};
+use self::send_queue::{SendQueue, Written};
+use crate::catchup::CatchUp;
+use crate::delivery::Delivery;
+pub(crate) use self::socket::{Requests, SessionTask};
+
+/// One live WebSocket.
+#[derive(Debug)]
+pub struct Session {
+    /// Its name.
+    pub id: SessionId,
+    /// Whose it is.
+    pub user: UserId,
+    /// On which device.
+    pub device: DeviceId,
+    /// The slot that it holds.
+    pub slot: Slot,
+    /// What it speaks.
+    pub dialect: Dialect,
+    /// When it arrived, in milliseconds since 1970.
+    pub arrived_ms: u64,
+    limits: Arc<Limits>,
+    core: Mutex<Core>,
+    generation: OnceLock<u64>,
+    socket: OnceLock<TcpStream>,
+    wake: Notify,
+    roads: Roads,
+}
+
+/// The queues that a session hands its work to.
+#[derive(Debug, Clone)]
+pub struct Roads {
+    /// Writes what waits.
+    pub delivery: Arc<Delivery>,
+    /// Reads the store.
+    pub catchup: Arc<CatchUp>,
+}
+
+/// A request that the session's task works off.
+#[derive(Debug)]
+pub(crate) enum Request {
+    V1(ClientFrame),
+    Classic(ClassicFrame),
+}
+
+#[derive(Debug)]
+struct Core {
+    machine: Machine,
+    queue: SendQueue,
+    writing: Writing,
+    /// True when the first frame of the queue is partly written.
+    begun: bool,
+    /// Since when the socket takes nothing although something waits.
+    stalled: Option<Instant>,
+    requests: VecDeque<Request>,
+    pause: Option<Duration>,
+    /// Reads that wait for the send queue to drain.
+    held: Vec<(ConversationId, Seq)>,
+    ending: Option<Ending>,
+}
+
+/// How a session ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Ending {
+    pub(crate) code: CloseCode,
+    pub(crate) by_client: bool,
+    /// True when the socket is broken, so that nothing can be said any more.
+    pub(crate) broken: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Writing {
+    /// Nothing waits, or there is no socket yet.
+    Idle,
+    /// The delivery task will write.
+    Scheduled,
+    /// The session's task waits for the socket.
+    Blocked,
+}
+
+impl Session {
+    /// A session that has no socket yet.
+    pub fn new(
+        id: SessionId,
+        device: DeviceId,
+        slot: Slot,
+        arrived_ms: u64,
+        profile: Profile,
+        roads: Roads,
+        now: Instant,
+    ) -> Arc<Session> {
+        Arc::new(Session {
+            id,
+            user: profile.user.clone(),
+            device,
+            slot,
+            dialect: profile.dialect,
+            arrived_ms,
+            limits: profile.limits.clone(),
+            core: Mutex::new(Core {
+                machine: Machine::new(profile, now),
+                queue: SendQueue::default(),
+                writing: Writing::Idle,
+                begun: false,
+                stalled: None,
+                requests: VecDeque::new(),
+                pause: None,
+                held: Vec::new(),
+                ending: None,
+            }),
+            generation: OnceLock::new(),
+            socket: OnceLock::new(),
+            wake: Notify::new(),
+            roads,
+        })
+    }
+
+    /// Steps the session by one event.
+    pub fn apply(self: &Arc<Self>, event: Event<'_>, now: Instant) {
+        let mut core = self.core();
+        let effects = core.machine.step(event, now);
+        self.perform(&mut core, effects, now);
+    }
+
+    /// Where the session is in its life.
+    pub fn phase(&self) -> Phase {
+        self.core().machine.phase()
+    }
+
+    /// When its next deadline is.
+    pub fn deadline(&self) -> Instant {
+        let core = self.core();
+        let stalled = core.stalled.map(|since| since + self.limits.write_timeout);
+        stalled.map_or(core.machine.deadline(), |stalled| stalled.min(core.machine.deadline()))
+    }
+
+    /// A deadline may have passed.
+    pub fn tick(self: &Arc<Self>, now: Instant) {
+        let stalled = self.core().stalled.is_some_and(|since| since + self.limits.write_timeout <= now);
+        self.apply(if stalled { Event::Stalled } else { Event::Tick }, now);
+    }
+
+    /// How far it has come in a conversation.
+    pub fn position(&self, conversation: &ConversationId) -> Option<Seq> {
+        let core = self.core();
+        core.machine.positions().find(|(of, _)| *of == conversation).and_then(|(_, position)| position)
+    }
+
+    /// The conversations that it has a position in.
+    pub fn conversations(&self) -> Vec<ConversationId> {
+        self.core().machine.positions().map(|(conversation, _)| conversation.clone()).collect()
+    }
+
+    /// The generation of its claim, once it was claimed.
+    pub fn generation(&self) -> Option<u64> {
+        self.generation.get().copied()
+    }
+
+    /// The claim was carried out.
+    pub fn claimed(&self, generation: u64) {
+        // A session claims once: what is restored keeps its generation.
+        let _kept = self.generation.set(generation);
+    }
+
+    /// Its place in the directory, under the boot that the node now is.
+    pub fn binding(&self, boot: Boot) -> Option<Binding> {
+        Some(Binding {
+            user: self.user.clone(),
+            slot: self.slot.clone(),
+            session: self.id,
+            device: self.device.clone(),
+            boot,
+            generation: self.generation()?,
+            since_ms: self.arrived_ms,
+        })
+    }
+
+    /// Writes what waits, without blocking. Called by the delivery task and by the session's own.
+    pub(crate) fn flush(self: &Arc<Self>, now: Instant) {
+        let Some(socket) = self.socket.get() else { return };
+        let mut core = self.core();
+        let core = &mut *core;
+        match core.queue.write(|slices| socket.try_write_vectored(slices)) {
+            Ok(Written::All) => {
+                core.writing = Writing::Idle;
+                core.begun = false;
+                core.stalled = None;
+                if core.ending.is_some() {
+                    self.wake.notify_one();
+                }
+            }
+            Ok(Written::Blocked { progress }) => {
+                core.writing = Writing::Blocked;
+                core.begun |= progress;
+                if progress || core.stalled.is_none() {
+                    core.stalled = Some(now);
+                }
+                self.wake.notify_one();
+            }
+            Err(_) => self.broken(core),
+        }
+        self.release_held(core);
+    }
+
+    /// The socket is there: what was pushed before is written now.
+    fn start_writing(self: &Arc<Self>) {
+        self.flush(Instant::now());
+    }
+
+    fn perform(self: &Arc<Self>, core: &mut Core, effects: Effects, now: Instant) {
+        for effect in effects {
+            match effect {
+                Effect::Push(frame) => self.enqueue(core, frame, now),
+                Effect::Work(request) => core.requests.push_back(Request::V1(request)),
+                Effect::ClassicSend(request) => core.requests.push_back(Request::Classic(request)),
+                Effect::Pause(pause) => core.pause = Some(pause),
+                Effect::CatchUp(conversation, after) => core.held.push((conversation, after)),
+                Effect::FindPosition(conversation) => self.roads.catchup.find_position(self, conversation),
+                Effect::Close { code, by_client } => {
+                    core.ending = Some(Ending { code, by_client, broken: false });
+                    self.wake.notify_one();
+                }
+            }
+        }
+        self.release_held(core);
+        if core.writing == Writing::Idle && !core.queue.is_empty() && self.socket.get().is_some() {
+            core.writing = Writing::Scheduled;
+            self.roads.delivery.schedule(self);
+        }
+    }
+
+    fn enqueue(self: &Arc<Self>, core: &mut Core, frame: bytes::Bytes, now: Instant) {
+        let last_words = core.machine.phase() == Phase::Leaving;
+        if last_words {
+            core.queue.push_last(frame);
+            return;
+        }
+        let (frames_max, bytes_max) = (self.limits.send_queue_frames_max, self.limits.send_queue_bytes_max);
+        if core.queue.push(frame, frames_max, bytes_max).is_err() {
+            core.queue.abandon(core.begun);
+            core.requests.clear();
+            let effects = core.machine.step(Event::Stalled, now);
+            self.perform(core, effects, now);
+        }
+    }
+
+    /// Hands on the reads that waited for room in the send queue.
+    fn release_held(self: &Arc<Self>, core: &mut Core) {
+        let (frames_max, bytes_max) = (self.limits.send_queue_frames_max, self.limits.send_queue_bytes_max);
+        if core.held.is_empty() || !core.queue.is_half_empty(frames_max, bytes_max) {
+            return;
+        }
+        for (conversation, after) in core.held.drain(..) {
+            self.roads.catchup.read(self, conversation, after);
+        }
+    }
+
+    fn broken(&self, core: &mut Core) {
+        core.writing = Writing::Idle;
+        core.queue = SendQueue::default();
+        let code = core.ending.map_or(CloseCode::Normal, |ending| ending.code);
+        core.ending = Some(Ending { code, by_client: true, broken: true });
+        self.wake.notify_one();
+    }
+
+    fn core(&self) -> MutexGuard<'_, Core> {
+        self.core.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,50 @@
+//! How fast a session may send: the generic cell rate algorithm (ITU-T I.371), with the time as an argument.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+/// Allows a long-run rate and a burst.
+#[derive(Debug)]
+pub struct Rate {
+    interval: Duration,
+    tolerance: Duration,
+    /// When the next send would be due if all were evenly spaced.
+    due: Option<Instant>,
+}
+
+impl Rate {
+    /// `per_second` in the long run, `burst` at once after a pause. `None` for no limit.
+    pub fn new(per_second: u32, burst: u32) -> Option<Rate> {
+        let interval = Duration::from_secs(1).checked_div(per_second)?;
+        Some(Rate { interval, tolerance: interval * burst.saturating_sub(1), due: None })
+    }
+
+    /// Takes one send, or says how long to wait for it.
+    pub fn take(&mut self, now: Instant) -> Result<(), Duration> {
+        let due = self.due.map_or(now, |due| due.max(now));
+        let early = due.saturating_duration_since(now);
+        if early > self.tolerance {
+            return Err(early - self.tolerance);
+        }
+        self.due = Some(due + self.interval);
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_burst_passes_and_then_the_rate_holds() {
+        let start = Instant::now();
+        let mut rate = Rate::new(10, 3).unwrap();
+        assert_eq!((0..5).filter(|_| rate.take(start).is_ok()).count(), 3);
+        let wait = rate.take(start).unwrap_err();
+        assert!(rate.take(start + wait).is_ok());
+        let later = start + Duration::from_secs(100);
+        assert_eq!((0..5).filter(|_| rate.take(later).is_ok()).count(), 3, "a long pause saves up no more than a burst");
+        assert!(Rate::new(0, 3).is_none());
+    }
+}

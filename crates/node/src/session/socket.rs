@@ -1,0 +1,172 @@
+//! The task of a session: reads its socket, works off its requests one after the other, and says goodbye.
+//!
+//! Writing is the delivery task's; this one takes over only while the socket would block.
+//! It holds no buffer while the client is quiet.
+
+use std::io;
+use std::net::Shutdown;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use socket2::SockRef;
+use tokio::net::TcpStream;
+use tokio::time::{Instant, timeout};
+use wire::CloseCode;
+
+use super::codec::Decoder;
+use super::machine::Event;
+use super::{Ending, Request, Session, Writing};
+
+/// How long the last words may take to leave, and the client's close to come, once we want to end.
+const GOODBYE_LIMIT: Duration = Duration::from_secs(2);
+/// Bytes of one read from a socket. On the stack of the call, so that an idle session keeps none.
+const READ_BYTES: usize = 8 * 1024;
+
+/// Works off what a client asks for.
+#[async_trait]
+pub(crate) trait Requests: Send + Sync {
+    /// Works off one request of `session`, and pushes its answer.
+    async fn perform(&self, session: &Arc<Session>, request: Request);
+}
+
+/// The task of one session.
+pub(crate) struct SessionTask<'a> {
+    session: &'a Arc<Session>,
+    requests: &'a dyn Requests,
+    decoder: Decoder,
+}
+
+/// What one read brought.
+enum Read {
+    Bytes,
+    Nothing,
+    End,
+}
+
+impl<'a> SessionTask<'a> {
+    /// The task of a session that has its socket.
+    pub(crate) fn new(session: &'a Arc<Session>, requests: &'a dyn Requests) -> SessionTask<'a> {
+        let decoder = Decoder::new(session.limits.frame_bytes_max);
+        SessionTask { session, requests, decoder }
+    }
+
+    /// Runs until the session has ended, and says how. `first` is what came with the handshake.
+    pub(crate) async fn run(mut self, socket: TcpStream, first: &[u8]) -> (CloseCode, bool) {
+        let session = self.session;
+        let socket = session.socket.get_or_init(|| socket);
+        session.start_writing();
+        if !first.is_empty() {
+            self.decoder.feed(first);
+            self.work_off().await;
+        }
+        loop {
+            let ending = session.core().ending;
+            if let Some(ending) = ending {
+                self.say_goodbye(socket, ending).await;
+                return (ending.code, ending.by_client);
+            }
+            let blocked = session.core().writing == Writing::Blocked;
+            tokio::select! {
+                biased;
+                () = session.wake.notified() => {}
+                ready = socket.writable(), if blocked => {
+                    if ready.is_err() {
+                        session.broken(&mut session.core());
+                    }
+                    session.flush(Instant::now());
+                }
+                ready = socket.readable() => match ready.and_then(|()| self.read(socket)) {
+                    Ok(Read::Bytes) => self.work_off().await,
+                    Ok(Read::Nothing) => {}
+                    Ok(Read::End) | Err(_) => session.broken(&mut session.core()),
+                },
+            }
+        }
+    }
+
+    fn read(&mut self, socket: &TcpStream) -> io::Result<Read> {
+        let mut buffer = [0u8; READ_BYTES];
+        match socket.try_read(&mut buffer) {
+            Ok(0) => Ok(Read::End),
+            Ok(read) => {
+                self.decoder.feed(buffer.get(..read).unwrap_or_default());
+                Ok(Read::Bytes)
+            }
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(Read::Nothing),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Steps the session by each frame that has come, and works off each request before the next frame.
+    async fn work_off(&mut self) {
+        let now = Instant::now();
+        self.session.apply(Event::Heard, now);
+        loop {
+            if self.session.core().ending.is_some() {
+                return;
+            }
+            match self.decoder.next() {
+                Ok(Some(incoming)) => self.session.apply(Event::Incoming(incoming), Instant::now()),
+                Ok(None) => return,
+                Err(fault) => return self.session.apply(Event::Broken(fault), Instant::now()),
+            }
+            loop {
+                let request = self.session.core().requests.pop_front();
+                let Some(request) = request else { break };
+                // Boxed, so that a session that only listens does not carry the room for it.
+                Box::pin(self.requests.perform(self.session, request)).await;
+            }
+            let pause = self.session.core().pause.take();
+            if let Some(pause) = pause {
+                self.wait_out(pause).await;
+            }
+        }
+    }
+
+    /// Reads nothing for a while; the client is slowed down by its own full socket.
+    async fn wait_out(&self, pause: Duration) {
+        let until = Instant::now() + pause;
+        while self.session.core().ending.is_none() {
+            tokio::select! {
+                () = tokio::time::sleep_until(until) => return,
+                () = self.session.wake.notified() => self.session.flush(Instant::now()),
+            }
+        }
+    }
+
+    /// Writes the last words, ends our half, and waits a moment for the client's, so that what we wrote is not lost to a reset.
+    async fn say_goodbye(&self, socket: &TcpStream, ending: Ending) {
+        if ending.broken {
+            return;
+        }
+        let goodbye = async {
+            loop {
+                self.session.flush(Instant::now());
+                let (done, broken) = {
+                    let core = self.session.core();
+                    (core.queue.is_empty(), core.ending.is_some_and(|ending| ending.broken))
+                };
+                if done || broken {
+                    break;
+                }
+                if socket.writable().await.is_err() {
+                    break;
+                }
+            }
+            // An error means that the socket is gone already.
+            let _gone = SockRef::from(socket).shutdown(Shutdown::Write);
+            let mut buffer = [0u8; READ_BYTES];
+            while socket.readable().await.is_ok() {
+                match socket.try_read(&mut buffer) {
+                    Ok(0) => break,
+                    Ok(_) => {}
+                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                    Err(_) => break,
+                }
+            }
+        };
+        // A client that does not let go in time is cut off: it had its words.
+        let _in_time = timeout(GOODBYE_LIMIT, goodbye).await;
+    }
+}

@@ -1,0 +1,201 @@
+//! Looks for what was missed without anyone noticing: reads the heads of what was said lately and shows them to the sessions.
+//!
+//! It runs over each session once in five minutes, and over all of them when there is a reason: a deaf inbox, a directory that was away,
+//! bindings that were written again, a boot that vanished without having drained.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use ports::directory::Directory;
+use ports::{Clock, PortError, Store};
+use tokio::sync::Notify;
+use tokio::time::Instant;
+use wire::envelope::MembersChange;
+use wire::id::UserId;
+
+use crate::events::{Event as Told, Events};
+use crate::groups::Groups;
+use crate::hub::Hub;
+use crate::session::Session;
+use crate::session::machine::Event;
+
+/// Users of one query.
+const BATCH: usize = 200;
+/// What clocks may differ by, and what a commit may take: heads are read from so much earlier.
+const MARGIN: Duration = Duration::from_secs(60);
+/// Between two tries of what the store did not answer.
+const RETRY: Duration = Duration::from_secs(1);
+
+/// Why all sessions are swept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reason {
+    /// The inbox heard nothing for a while.
+    InboxWasDeaf,
+    /// The directory was out of reach.
+    DirectoryWasAway,
+    /// Bindings were written again under a new boot.
+    Restored,
+    /// Another boot vanished without having drained.
+    BootVanished,
+    /// Another node remembers more heads than it can name.
+    HeadsLost,
+}
+
+/// Sweeps sessions.
+pub struct Sweep {
+    store: Option<Arc<dyn Store>>,
+    directory: Arc<dyn Directory>,
+    hub: Arc<Hub>,
+    groups: Arc<Groups>,
+    clock: Clock,
+    events: Events,
+    every: Duration,
+    /// From when on heads are to be read for all sessions, in milliseconds since 1970.
+    due: Mutex<Option<u64>>,
+    wake: Notify,
+}
+
+impl Sweep {
+    /// Sweeps the sessions of `hub`, each once in `every`.
+    pub fn new(
+        store: Option<Arc<dyn Store>>,
+        directory: Arc<dyn Directory>,
+        hub: Arc<Hub>,
+        groups: Arc<Groups>,
+        clock: Clock,
+        events: Events,
+        every: Duration,
+    ) -> Arc<Sweep> {
+        Arc::new(Sweep {
+            store,
+            directory,
+            hub,
+            groups,
+            clock,
+            events,
+            every,
+            due: Mutex::default(),
+            wake: Notify::new(),
+        })
+    }
+
+    /// Asks for a sweep of all sessions over what was said in the last `span`.
+    pub fn request(&self, reason: Reason, span: Duration) {
+        tracing::debug!(?reason, ?span, "all sessions are to be swept");
+        let since = self.since(span);
+        {
+            let mut due = self.due.lock().unwrap_or_else(PoisonError::into_inner);
+            *due = Some(due.map_or(since, |due| due.min(since)));
+        }
+        self.wake.notify_one();
+    }
+
+    /// Sweeps when asked, and every session in turn, for as long as the caller runs it.
+    pub async fn run(&self) {
+        if self.store.is_none() {
+            return;
+        }
+        let mut turns = tokio::time::interval(self.every / SHARES);
+        turns.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let mut turn = 0u32;
+        loop {
+            tokio::select! {
+                () = self.wake.notified() => {
+                    let due = self.due.lock().unwrap_or_else(PoisonError::into_inner).take();
+                    if let Some(since) = due {
+                        self.sweep(self.hub.all(), since).await;
+                    }
+                }
+                _ = turns.tick() => {
+                    turn = turn.wrapping_add(1);
+                    self.sweep(self.share(turn % SHARES), self.since(self.every)).await;
+                    let withdrawn = self.groups.withdraw_idle(Instant::now()).await;
+                    self.report(withdrawn);
+                }
+            }
+        }
+    }
+
+    /// Takes in a change of a group's members.
+    pub async fn members_changed(&self, change: &MembersChange) {
+        let Some(store) = &self.store else { return };
+        let group = &change.group;
+        let concerns_us = change.joined.iter().any(|user| !self.hub.of_user(user).is_empty())
+            || !self.groups.sessions(group).is_empty();
+        if !concerns_us {
+            return;
+        }
+        let adopted = async {
+            match store.rosters(std::slice::from_ref(group)).await?.pop().flatten() {
+                Some(roster) => self.groups.adopt(&roster).await,
+                None => {
+                    self.groups.dissolve(group);
+                    Ok(())
+                }
+            }
+        };
+        // Without an answer, the next message of the group or the sweep brings it.
+        self.report(adopted.await);
+    }
+
+    /// The sessions of one share of the turn, spread by their ids.
+    fn share(&self, share: u32) -> Vec<Arc<Session>> {
+        let mut all = self.hub.all();
+        all.retain(|session| (session.id.unix_ms() % u64::from(SHARES)) == u64::from(share));
+        all
+    }
+
+    async fn sweep(&self, sessions: Vec<Arc<Session>>, since_ms: u64) {
+        let Some(store) = &self.store else { return };
+        for batch in sessions.chunks(BATCH) {
+            while let Err(error) = self.sweep_batch(&**store, batch, since_ms).await {
+                self.events.tell(Told::PortFailed { error: &error });
+                tokio::time::sleep(RETRY).await;
+            }
+        }
+    }
+
+    async fn sweep_batch(
+        &self,
+        store: &dyn Store,
+        sessions: &[Arc<Session>],
+        since_ms: u64,
+    ) -> Result<(), PortError> {
+        let users: Vec<UserId> = sessions.iter().map(|session| session.user.clone()).collect();
+        let heads = store.recent_heads(&users, since_ms).await?;
+        let groups = store.groups_of(&users).await?;
+        let now = Instant::now();
+        for ((session, heads), groups) in sessions.iter().zip(heads).zip(groups) {
+            for group in groups {
+                if !self.groups.has_entered(&group, session.id) {
+                    self.groups.enter(&group, session, false).await?;
+                }
+            }
+            for (conversation, head) in heads {
+                session.apply(Event::Head(&conversation, head), now);
+            }
+        }
+        Ok(())
+    }
+
+    fn since(&self, span: Duration) -> u64 {
+        let span = u64::try_from((span + MARGIN).as_millis()).unwrap_or(u64::MAX);
+        self.clock.unix_ms().saturating_sub(span)
+    }
+
+    fn report(&self, result: Result<(), PortError>) {
+        if let Err(error) = result {
+            self.events.tell(Told::PortFailed { error: &error });
+        }
+    }
+}
+
+/// Parts that a turn over all sessions is cut into.
+const SHARES: u32 = 60;
+
+impl std::fmt::Debug for Sweep {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let state = self.directory.state();
+        f.debug_struct("Sweep").field("every", &self.every).field("directory", &state).finish_non_exhaustive()
+    }
+}
