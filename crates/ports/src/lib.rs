@@ -6,6 +6,7 @@
 //! Nothing here opens a socket or knows a product.
 
 pub mod ambient;
+pub mod bookmark;
 pub mod bus;
 pub mod contract;
 pub mod directory;

@@ -15,13 +15,13 @@ use wire::frame::Unread;
 use wire::id::{ClientId, ConversationId, Epoch, GroupId, Seq, UserId};
 use wire::{Message, Target};
 
+use crate::bookmark::Bookmark;
 use crate::store::{
     Appended, ConversationsPage, Denied, Draft, Page, PageQuery, PositionQuery, Roster, RosterChange, Store,
     StoreError, UnreadList,
 };
 use crate::{Ambient, PortError, Seam, SeamState};
 
-use listing::Bookmark;
 use log::{Log, Place};
 
 /// A store in memory.

@@ -1,0 +1,120 @@
+//! A connection to some SQL database, as little of it as the statements need.
+//!
+//! Every column of ours is text or an integer, so a value is one of these, and no statement needs to know a driver's types.
+
+use std::borrow::Cow;
+use std::fmt::Display;
+use std::str::FromStr;
+
+use sqlx::Error;
+
+use super::statements::Statements;
+
+/// The text of a statement: one of [`Statements`], or made of one and a number of rows.
+pub(super) type Sql = Cow<'static, str>;
+
+/// What is passed to a statement, and what it yields.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Value {
+    Null,
+    Integer(i64),
+    Text(String),
+}
+
+impl From<&str> for Value {
+    fn from(text: &str) -> Value {
+        Value::Text(text.to_owned())
+    }
+}
+
+impl From<String> for Value {
+    fn from(text: String) -> Value {
+        Value::Text(text)
+    }
+}
+
+impl From<u64> for Value {
+    fn from(number: u64) -> Value {
+        Value::Integer(integer(number))
+    }
+}
+
+impl From<Option<u64>> for Value {
+    fn from(number: Option<u64>) -> Value {
+        number.map_or(Value::Null, Value::from)
+    }
+}
+
+/// Seqs and times fit; what a caller makes up may not, and no row lies beyond.
+pub(super) fn integer(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+/// One row that a statement yields.
+#[derive(Debug, Clone)]
+pub(super) struct Row(pub(super) Vec<Value>);
+
+impl Row {
+    pub(super) fn number(&self, column: usize) -> Result<u64, Error> {
+        self.maybe_number(column)?.ok_or_else(|| unexpected(column, "nothing instead of a number"))
+    }
+
+    pub(super) fn maybe_number(&self, column: usize) -> Result<Option<u64>, Error> {
+        match self.0.get(column) {
+            Some(Value::Integer(number)) => {
+                u64::try_from(*number).map(Some).map_err(|_| unexpected(column, "a negative number"))
+            }
+            Some(Value::Null) => Ok(None),
+            _ => Err(unexpected(column, "no number")),
+        }
+    }
+
+    /// The index that a list of rows passed in gave to this one.
+    pub(super) fn index(&self, column: usize) -> Result<usize, Error> {
+        usize::try_from(self.number(column)?).map_err(|_| unexpected(column, "no index"))
+    }
+
+    pub(super) fn text(&self, column: usize) -> Result<&str, Error> {
+        match self.0.get(column) {
+            Some(Value::Text(text)) => Ok(text),
+            _ => Err(unexpected(column, "no text")),
+        }
+    }
+
+    /// Takes a text out of the row without copying it.
+    pub(super) fn take_text(&mut self, column: usize) -> Result<String, Error> {
+        match self.0.get_mut(column) {
+            Some(Value::Text(text)) => Ok(std::mem::take(text)),
+            _ => Err(unexpected(column, "no text")),
+        }
+    }
+
+    pub(super) fn parsed<T: FromStr<Err: Display>>(&self, column: usize) -> Result<T, Error> {
+        self.text(column)?.parse().map_err(|error| unexpected(column, format!("no such id: {error}")))
+    }
+}
+
+/// A value in the database that no version of this program has written.
+pub(super) fn unexpected(column: usize, what: impl Display) -> Error {
+    Error::Decode(format!("column {column} holds {what}").into())
+}
+
+/// A connection to a database.
+pub(super) trait Link: Send {
+    /// The statements in the words of this database.
+    const STATEMENTS: Statements;
+
+    /// Runs a statement and returns its rows.
+    fn rows(
+        &mut self,
+        sql: impl Into<Sql> + Send,
+        values: Vec<Value>,
+    ) -> impl Future<Output = Result<Vec<Row>, Error>> + Send;
+
+    /// Runs a statement and returns how many rows it has changed.
+    fn run(
+        &mut self,
+        sql: impl Into<Sql> + Send,
+        values: Vec<Value>,
+    ) -> impl Future<Output = Result<u64, Error>> + Send;
+}

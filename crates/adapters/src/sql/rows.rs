@@ -1,0 +1,184 @@
+//! What is in the tables: conversations, places and messages, read and written many at once.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+use serde_json::value::RawValue;
+use sqlx::Error;
+use wire::id::{ConversationId, Seq, UserId};
+use wire::{Message, Target};
+
+use super::link::{Link, Row, Value, unexpected};
+use super::statements::Insert;
+
+/// Values that one statement takes. SQLite looks up each `$N` by going through those before it, so the work grows with the square of this.
+const VALUES_MAX: usize = 1_000;
+
+/// A row of `conversations`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Conversation {
+    pub(super) head: Seq,
+    pub(super) last_ms: u64,
+    pub(super) first: Seq,
+    pub(super) version: u64,
+    pub(super) is_open: bool,
+}
+
+/// A conversation in which nothing was said.
+impl Default for Conversation {
+    fn default() -> Conversation {
+        Conversation { head: 0, last_ms: 0, first: 1, version: 0, is_open: true }
+    }
+}
+
+/// A row of `places`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Place {
+    pub(super) joined: Seq,
+    pub(super) read: Seq,
+    pub(super) own_above: u64,
+}
+
+impl Place {
+    /// The place of one who comes when the log has this head.
+    pub(super) fn at(head: Seq) -> Place {
+        Place { joined: head, read: head, own_above: 0 }
+    }
+
+    /// Others' messages above the cursor.
+    pub(super) fn unread(&self, head: Seq) -> u64 {
+        head.saturating_sub(self.read).saturating_sub(self.own_above)
+    }
+}
+
+/// What a place is found by.
+pub(super) type PlaceKey = (UserId, ConversationId);
+
+/// Questions as a statement takes them: a JSON array of arrays.
+pub(super) fn questions<T: Serialize>(rows: impl IntoIterator<Item = T>) -> Result<Value, Error> {
+    let rows: Vec<T> = rows.into_iter().collect();
+    let text = serde_json::to_string(&rows).map_err(|error| Error::Encode(error.into()))?;
+    Ok(Value::Text(text))
+}
+
+/// The conversations of these names that there are.
+pub(super) async fn conversations<L: Link>(
+    link: &mut L,
+    names: impl IntoIterator<Item = &ConversationId>,
+) -> Result<BTreeMap<ConversationId, Conversation>, Error> {
+    let names = questions(names.into_iter().map(|name| [name]))?;
+    conversation_rows(link.rows(L::STATEMENTS.conversations, vec![names]).await?)
+}
+
+/// As [`conversations`], inside a transaction that will write them.
+pub(super) async fn conversations_to_write<L: Link>(
+    link: &mut L,
+    names: impl IntoIterator<Item = &ConversationId>,
+) -> Result<BTreeMap<ConversationId, Conversation>, Error> {
+    let names = questions(names.into_iter().map(|name| [name]))?;
+    conversation_rows(link.rows(L::STATEMENTS.conversations_to_write, vec![names]).await?)
+}
+
+fn conversation_rows(rows: Vec<Row>) -> Result<BTreeMap<ConversationId, Conversation>, Error> {
+    let conversation = |row: &Row| {
+        let conversation = Conversation {
+            head: row.number(1)?,
+            last_ms: row.number(2)?,
+            first: row.number(3)?,
+            version: row.number(4)?,
+            is_open: row.number(5)? != 0,
+        };
+        Ok((row.parsed(0)?, conversation))
+    };
+    rows.iter().map(conversation).collect()
+}
+
+/// Writes conversations as they are now.
+pub(super) async fn put_conversations<L: Link>(
+    link: &mut L,
+    rows: impl IntoIterator<Item = (&ConversationId, &Conversation)>,
+) -> Result<(), Error> {
+    let rows = rows.into_iter().map(|(name, row)| {
+        let is_open = u64::from(row.is_open);
+        vec![
+            name.as_str().into(),
+            row.head.into(),
+            row.last_ms.into(),
+            row.first.into(),
+            row.version.into(),
+            is_open.into(),
+        ]
+    });
+    insert(link, L::STATEMENTS.put_conversations, rows.collect()).await
+}
+
+/// The places of these users in these conversations that there are.
+pub(super) async fn places<L: Link>(
+    link: &mut L,
+    keys: impl IntoIterator<Item = &PlaceKey>,
+) -> Result<BTreeMap<PlaceKey, Place>, Error> {
+    let keys = questions(keys)?;
+    let rows = link.rows(L::STATEMENTS.places, vec![keys]).await?;
+    let place = |row: &Row| {
+        let place = Place { joined: row.number(2)?, read: row.number(3)?, own_above: row.number(4)? };
+        Ok(((row.parsed(0)?, row.parsed(1)?), place))
+    };
+    rows.iter().map(place).collect()
+}
+
+/// Writes places: their cursors as they are now, or with `add_places` only those that are new.
+pub(super) async fn write_places<L: Link>(
+    link: &mut L,
+    how: Insert,
+    rows: impl IntoIterator<Item = (&PlaceKey, &Place)>,
+) -> Result<(), Error> {
+    let rows = rows.into_iter().map(|((user, conversation), place)| {
+        vec![
+            user.as_str().into(),
+            conversation.as_str().into(),
+            place.joined.into(),
+            place.read.into(),
+            place.own_above.into(),
+        ]
+    });
+    insert(link, how, rows.collect()).await
+}
+
+/// Inserts any number of rows.
+pub(super) async fn insert<L: Link>(link: &mut L, how: Insert, rows: Vec<Vec<Value>>) -> Result<(), Error> {
+    let mut rows = rows.into_iter();
+    loop {
+        let piece: Vec<Vec<Value>> = rows.by_ref().take(VALUES_MAX / how.columns).collect();
+        if piece.is_empty() {
+            return Ok(());
+        }
+        let text = how.text(piece.len());
+        link.run(text, piece.into_iter().flatten().collect()).await?;
+    }
+}
+
+/// The message of a row of `pages`, `messages` or `sends`.
+pub(super) fn message(row: &mut Row, conversation: &ConversationId) -> Result<Message, Error> {
+    let content = RawValue::from_string(row.take_text(6)?)
+        .map_err(|error| unexpected(6, format!("no JSON: {error}")))?;
+    let from: UserId = row.parsed(2)?;
+    Ok(Message {
+        conversation: Some(conversation.clone()),
+        seq: Some(row.number(1)?),
+        message_id: row.parsed(4)?,
+        to: target(conversation, &from)?,
+        from: Some(from),
+        content: content.into(),
+        time_ms: row.number(5)?,
+        id: Some(row.parsed(3)?),
+    })
+}
+
+/// To whom `from` speaks in a conversation.
+fn target(conversation: &ConversationId, from: &UserId) -> Result<Target, Error> {
+    match (conversation.group_id(), conversation.users()) {
+        (Some(group), _) => Ok(Target::Group(group)),
+        (None, Some((one, other))) => Ok(Target::User(if one == *from { other } else { one })),
+        (None, None) => Err(unexpected(0, "no conversation")),
+    }
+}

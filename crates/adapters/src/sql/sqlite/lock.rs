@@ -1,0 +1,40 @@
+//! An SQLite file belongs to one process: a lock on a file beside it, which the system takes back when the process ends in whatever way.
+
+use std::fs::{File, TryLockError};
+use std::path::Path;
+use std::sync::{Mutex, PoisonError};
+
+use ports::{PortError, Seam};
+
+/// Held until released or dropped.
+#[derive(Debug)]
+pub(super) struct FileLock {
+    file: Mutex<Option<File>>,
+}
+
+impl FileLock {
+    /// Locks the database at `path` by its `.lock` file.
+    pub(super) fn take(path: &Path) -> Result<FileLock, PortError> {
+        let mut name = path.as_os_str().to_owned();
+        name.push(".lock");
+        let refused = |source: String| PortError::refused(Seam::Store, "lock the database", source);
+        let opened = File::options().create(true).truncate(false).write(true).open(&name);
+        let file = opened.map_err(|error| refused(format!("{}: {error}", Path::new(&name).display())))?;
+        match file.try_lock() {
+            Ok(()) => Ok(FileLock { file: Mutex::new(Some(file)) }),
+            Err(TryLockError::WouldBlock) => Err(refused(format!(
+                "{} is in use by another process, and nodes cannot share an SQLite file: \
+                 end that process, name another file, or set store: postgres://…",
+                path.display()
+            ))),
+            Err(TryLockError::Error(error)) => {
+                Err(refused(format!("{}: {error}", Path::new(&name).display())))
+            }
+        }
+    }
+
+    /// Lets another process have the file.
+    pub(super) fn release(&self) {
+        self.file.lock().unwrap_or_else(PoisonError::into_inner).take();
+    }
+}

@@ -1,0 +1,244 @@
+//! Every statement, once, in the words of each database.
+//!
+//! What is asked for many at once is passed in as one text, a JSON array of arrays, and joined with: its rows come back with the index of their question as `key`.
+//! Each statement finds its rows by an index; a test asks SQLite for its plans.
+
+/// How a database says what others say differently.
+macro_rules! statements {
+    (
+        // A table `(key, value)` of the elements of the JSON array `$1`.
+        each: $each:literal,
+        // The end of a statement that reads rows which the same transaction will write, in the order in which all writers lock them.
+        lock: $lock:literal $(,)?
+    ) => {
+        Statements {
+            conversations: concat!(
+                "SELECT c.conversation, c.head, c.last_ms, c.first_seq, c.version, c.is_open FROM ",
+                $each,
+                " AS k CROSS JOIN conversations c WHERE c.conversation = k.value->>0 ORDER BY c.conversation",
+            ),
+            conversations_to_write: concat!(
+                "SELECT c.conversation, c.head, c.last_ms, c.first_seq, c.version, c.is_open FROM ",
+                $each,
+                " AS k CROSS JOIN conversations c WHERE c.conversation = k.value->>0 ORDER BY c.conversation",
+                $lock,
+            ),
+            places: concat!(
+                "SELECT p.user_id, p.conversation, p.joined, p.read_seq, p.own_above FROM ",
+                $each,
+                " AS k CROSS JOIN places p WHERE p.user_id = k.value->>0 AND p.conversation = k.value->>1",
+            ),
+            members: concat!(
+                "SELECT p.conversation, p.user_id, p.joined FROM ",
+                $each,
+                " AS k CROSS JOIN places p WHERE p.conversation = k.value->>0",
+            ),
+            // Questions: conversation, lowest seq, highest seq, direction (1 or -1), bytes.
+            // The cut is found on lengths alone; only what is shown is read.
+            pages: concat!(
+                "SELECT r.key, m.seq, m.sender, m.client_id, m.message_id, m.time_ms, m.content FROM (",
+                "SELECT k.key AS key, m.conversation AS conversation, m.seq AS seq, m.content_bytes AS bytes, ",
+                "CAST(k.value->>4 AS BIGINT) AS bytes_max, ",
+                "SUM(m.content_bytes) OVER (PARTITION BY k.key ORDER BY m.seq * CAST(k.value->>3 AS BIGINT)) AS total ",
+                "FROM ",
+                $each,
+                " AS k CROSS JOIN messages m WHERE m.conversation = k.value->>0 ",
+                "AND m.seq BETWEEN CAST(k.value->>1 AS BIGINT) AND CAST(k.value->>2 AS BIGINT)",
+                ") AS r CROSS JOIN messages m ",
+                "WHERE (r.total <= r.bytes_max OR r.total = r.bytes) ",
+                "AND m.conversation = r.conversation AND m.seq = r.seq ORDER BY r.key, r.seq",
+            ),
+            // Questions: conversation, seq.
+            messages: concat!(
+                "SELECT k.key, m.seq, m.sender, m.client_id, m.message_id, m.time_ms, m.content FROM ",
+                $each,
+                " AS k CROSS JOIN messages m WHERE m.conversation = k.value->>0 AND m.seq = CAST(k.value->>1 AS BIGINT)",
+            ),
+            // Questions: conversation, time, highest seq. Halves the seqs that are left until one is, which works because time never runs back in a conversation.
+            said_before: concat!(
+                "WITH RECURSIVE search (key, conversation, ms, low, high) AS (",
+                "SELECT k.key, k.value->>0, CAST(k.value->>1 AS BIGINT), CAST(0 AS BIGINT), CAST(k.value->>2 AS BIGINT) FROM ",
+                $each,
+                " AS k UNION ALL ",
+                "SELECT s.key, s.conversation, s.ms, ",
+                "CASE WHEN m.time_ms < s.ms THEN m.seq ELSE s.low END, ",
+                "CASE WHEN m.time_ms < s.ms THEN s.high ELSE m.seq - 1 END ",
+                "FROM search s CROSS JOIN messages m ",
+                "WHERE s.low < s.high AND m.conversation = s.conversation AND m.seq = (s.low + s.high + 1) / 2",
+                ") SELECT s.key, s.low, m.time_ms FROM search s ",
+                "LEFT JOIN messages m ON m.conversation = s.conversation AND m.seq = s.low WHERE s.low = s.high",
+            ),
+            // Questions: user. $2: conversations of each, at most.
+            unread: concat!(
+                "SELECT key, conversation, unread, head FROM (",
+                "SELECT k.key AS key, p.conversation AS conversation, c.head - p.read_seq - p.own_above AS unread, c.head AS head, ",
+                "ROW_NUMBER() OVER (PARTITION BY k.key ORDER BY c.last_ms DESC, p.conversation) AS line FROM ",
+                $each,
+                " AS k CROSS JOIN places p CROSS JOIN conversations c ",
+                "WHERE p.user_id = k.value->>0 AND c.conversation = p.conversation AND c.head > p.read_seq + p.own_above",
+                ") AS r WHERE line <= $2 ORDER BY key, line",
+            ),
+            // Questions: user. $2: since when.
+            recent: concat!(
+                "SELECT k.key, c.conversation, c.head FROM ",
+                $each,
+                " AS k CROSS JOIN places p CROSS JOIN conversations c ",
+                "WHERE p.user_id = k.value->>0 AND c.conversation = p.conversation AND c.head > 0 AND c.last_ms >= $2 ",
+                "ORDER BY k.key, c.conversation",
+            ),
+            // $1: user.
+            listing: "SELECT p.conversation, c.head, c.last_ms, c.first_seq, p.joined, p.read_seq, p.own_above \
+                FROM places p CROSS JOIN conversations c WHERE p.user_id = $1 AND c.conversation = p.conversation",
+            // Questions: user.
+            groups: concat!(
+                "SELECT k.key, p.conversation FROM ",
+                $each,
+                " AS k CROSS JOIN places p WHERE p.user_id = k.value->>0 ",
+                "AND p.conversation > 'g:' AND p.conversation < 'g;' AND p.conversation <> 'g:everyone' ",
+                "ORDER BY k.key, p.conversation",
+            ),
+            // Questions: sender, id, listed.
+            sends: concat!(
+                "SELECT k.key, m.seq, m.sender, m.client_id, m.message_id, m.time_ms, m.content, m.conversation, m.version FROM ",
+                $each,
+                " AS k CROSS JOIN messages m ",
+                "WHERE m.sender = k.value->>0 AND m.client_id = k.value->>1 AND m.listed = k.value->>2",
+            ),
+            put_conversations: Insert {
+                into: "INSERT INTO conversations (conversation, head, last_ms, first_seq, version, is_open) VALUES ",
+                columns: 6,
+                then: " ON CONFLICT (conversation) DO UPDATE SET head = excluded.head, last_ms = excluded.last_ms, \
+                    first_seq = excluded.first_seq, version = excluded.version, is_open = excluded.is_open",
+            },
+            add_messages: Insert {
+                into: "INSERT INTO messages (conversation, seq, sender, client_id, listed, message_id, time_ms, version, \
+                    content_bytes, content) VALUES ",
+                columns: 10,
+                then: "",
+            },
+            put_places: Insert {
+                into: "INSERT INTO places (user_id, conversation, joined, read_seq, own_above) VALUES ",
+                columns: 5,
+                then: " ON CONFLICT (user_id, conversation) DO UPDATE SET read_seq = excluded.read_seq, own_above = excluded.own_above",
+            },
+            // A place that is there already stays as it is.
+            add_places: Insert {
+                into: "INSERT INTO places (user_id, conversation, joined, read_seq, own_above) VALUES ",
+                columns: 5,
+                then: " ON CONFLICT (user_id, conversation) DO NOTHING",
+            },
+            add_own_messages: Insert {
+                into: "INSERT INTO own_messages (user_id, conversation, seq) VALUES ",
+                columns: 3,
+                then: "",
+            },
+            // Questions: user. $2: conversation.
+            remove_places: concat!(
+                "DELETE FROM places WHERE conversation = $2 AND user_id IN (SELECT k.value->>0 FROM ",
+                $each,
+                " AS k)",
+            ),
+            remove_own_messages: concat!(
+                "DELETE FROM own_messages WHERE conversation = $2 AND user_id IN (SELECT k.value->>0 FROM ",
+                $each,
+                " AS k)",
+            ),
+            // $1: user, $2: conversation, $3: up to which seq.
+            read_own_messages: "DELETE FROM own_messages WHERE user_id = $1 AND conversation = $2 AND seq <= $3",
+            // $1: the epoch of a store that has none yet.
+            begin_life: "INSERT INTO store_life (one, epoch) VALUES (1, $1) ON CONFLICT (one) DO NOTHING",
+            epoch: "SELECT epoch FROM store_life",
+            // Changes nothing, but needs the disk.
+            probe: "UPDATE store_life SET epoch = epoch",
+        }
+    };
+}
+
+/// The statements in the words of one database.
+pub(super) struct Statements {
+    pub(super) conversations: &'static str,
+    pub(super) conversations_to_write: &'static str,
+    pub(super) places: &'static str,
+    pub(super) members: &'static str,
+    pub(super) pages: &'static str,
+    pub(super) messages: &'static str,
+    pub(super) said_before: &'static str,
+    pub(super) unread: &'static str,
+    pub(super) recent: &'static str,
+    pub(super) listing: &'static str,
+    pub(super) groups: &'static str,
+    pub(super) sends: &'static str,
+    pub(super) put_conversations: Insert,
+    pub(super) add_messages: Insert,
+    pub(super) put_places: Insert,
+    pub(super) add_places: Insert,
+    pub(super) add_own_messages: Insert,
+    pub(super) remove_places: &'static str,
+    pub(super) remove_own_messages: &'static str,
+    pub(super) read_own_messages: &'static str,
+    pub(super) begin_life: &'static str,
+    pub(super) epoch: &'static str,
+    pub(super) probe: &'static str,
+}
+
+/// A statement that takes any number of rows.
+#[derive(Clone, Copy)]
+pub(super) struct Insert {
+    into: &'static str,
+    pub(super) columns: usize,
+    then: &'static str,
+}
+
+impl Insert {
+    /// The statement for so many rows.
+    pub(super) fn text(&self, rows: usize) -> String {
+        let mut text = String::from(self.into);
+        for row in 0..rows {
+            text.push_str(if row == 0 { "(" } else { ", (" });
+            for column in 1..=self.columns {
+                let comma = if column == 1 { "$" } else { ", $" };
+                text.push_str(comma);
+                text.push_str(&(row * self.columns + column).to_string());
+            }
+            text.push(')');
+        }
+        text.push_str(self.then);
+        text
+    }
+}
+
+/// SQLite's words. It has one writer, so nothing needs a lock.
+pub(super) const SQLITE: Statements = statements! { each: "json_each($1)", lock: "" };
+
+#[cfg(test)]
+impl Statements {
+    /// Every statement that stands on its own, by name.
+    pub(super) fn all(&self) -> Vec<(&'static str, String)> {
+        let texts = [
+            ("conversations", self.conversations),
+            ("conversations_to_write", self.conversations_to_write),
+            ("places", self.places),
+            ("members", self.members),
+            ("pages", self.pages),
+            ("messages", self.messages),
+            ("said_before", self.said_before),
+            ("unread", self.unread),
+            ("recent", self.recent),
+            ("listing", self.listing),
+            ("groups", self.groups),
+            ("sends", self.sends),
+            ("remove_places", self.remove_places),
+            ("remove_own_messages", self.remove_own_messages),
+            ("read_own_messages", self.read_own_messages),
+        ];
+        let inserts = [
+            ("put_conversations", self.put_conversations),
+            ("add_messages", self.add_messages),
+            ("put_places", self.put_places),
+            ("add_places", self.add_places),
+            ("add_own_messages", self.add_own_messages),
+        ];
+        let texts = texts.into_iter().map(|(name, text)| (name, text.to_owned()));
+        texts.chain(inserts.into_iter().map(|(name, insert)| (name, insert.text(2)))).collect()
+    }
+}
