@@ -16,16 +16,17 @@ pub(crate) mod request {
 
 pub(crate) mod response {
     pub(crate) const SUCCESS: i32 = 0;
-    pub(crate) const SYSTEM_ERROR: i32 = 1;
-    pub(crate) const SYSTEM_BUSY: i32 = 2;
+    pub(crate) const REQUEST_CODE_NOT_SUPPORTED: i32 = 3;
     pub(crate) const FLUSH_DISK_TIMEOUT: i32 = 10;
     pub(crate) const REPLICA_NOT_AVAILABLE: i32 = 11;
     pub(crate) const FLUSH_REPLICA_TIMEOUT: i32 = 12;
-    pub(crate) const SERVICE_NOT_AVAILABLE: i32 = 14;
+    pub(crate) const MESSAGE_ILLEGAL: i32 = 13;
     pub(crate) const NO_PERMISSION: i32 = 16;
     pub(crate) const TOPIC_NOT_EXIST: i32 = 17;
     pub(crate) const PULL_NOT_FOUND: i32 = 19;
     pub(crate) const PULL_RETRY_IMMEDIATELY: i32 = 20;
     pub(crate) const PULL_OFFSET_MOVED: i32 = 21;
+    pub(crate) const SUBSCRIPTION_PARSE_FAILED: i32 = 23;
     pub(crate) const GROUP_NOT_EXIST: i32 = 26;
+    pub(crate) const INVALID_PARAMETER: i32 = 29;
 }

@@ -150,10 +150,12 @@ impl Error {
             | Self::NoSuchTopic { .. }
             | Self::Malformed { .. } => Retry::After,
             Self::Refused { code, .. } => match *code {
-                response::SYSTEM_ERROR | response::SYSTEM_BUSY | response::SERVICE_NOT_AVAILABLE => {
-                    Retry::After
-                }
-                _ => Retry::Never,
+                response::REQUEST_CODE_NOT_SUPPORTED
+                | response::MESSAGE_ILLEGAL
+                | response::SUBSCRIPTION_PARSE_FAILED
+                | response::INVALID_PARAMETER => Retry::Never,
+                // Busy, stopping, short of disk, not writable for now: brokers have many words for it, and new ones.
+                _ => Retry::After,
             },
             Self::Invalid { .. } | Self::TooLarge { .. } | Self::NoSuchGroup { .. } | Self::Closed => {
                 Retry::Never
