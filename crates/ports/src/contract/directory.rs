@@ -40,7 +40,7 @@ pub use self::restores::*;
 #[async_trait]
 pub trait DirectoryBed: Send + Sync {
     /// A client of it such as each process has one of its own.
-    fn directory(&self) -> Arc<dyn Directory>;
+    async fn directory(&self) -> Arc<dyn Directory>;
 
     /// Makes it forget everything, as a server does that is restarted empty.
     async fn wipe(&self);
@@ -80,7 +80,7 @@ struct Stage {
 
 impl Stage {
     async fn new(bed: &dyn DirectoryBed) -> Stage {
-        let mut stage = Stage { directory: bed.directory(), ambient: Ambient::system(), now_us: 0 };
+        let mut stage = Stage { directory: bed.directory().await, ambient: Ambient::system(), now_us: 0 };
         let probe = stage.boot();
         stage.now_us = stage.take(&lease(&probe, "probe:1"), TTL_LONG).await;
         done("end the probe's lease", stage.directory.end_lease(&probe).await);

@@ -274,7 +274,7 @@ mod tests {
 
     #[async_trait]
     impl DirectoryBed for MemoryDirectory {
-        fn directory(&self) -> Arc<dyn Directory> {
+        async fn directory(&self) -> Arc<dyn Directory> {
             Arc::new(self.clone())
         }
 

@@ -26,7 +26,7 @@ pub(super) async fn check_boots(bed: &dyn DirectoryBed) {
 /// By whichever client it is read.
 pub async fn a_lease_says_of_its_boot_what_was_written_last(bed: &dyn DirectoryBed) {
     let stage = Stage::new(bed).await;
-    let other = bed.directory();
+    let other = bed.directory().await;
     let first = lease(&stage.boot(), "10.0.0.1:19998");
     stage.take(&first, TTL_LONG).await;
     assert_eq!(done("read", other.lease(&first.boot).await), Some(first.clone()));
@@ -96,7 +96,7 @@ pub async fn a_name_under_a_live_lease_with_another_address_is_held(bed: &dyn Di
     let own = lease(&stage.boot(), "a:1");
     stage.take(&own, TTL_LONG).await;
     let rival = lease(&stage.boot_of(&own.boot.node), "b:1");
-    let taken = done("take", bed.directory().take_lease(&rival, TTL_LONG).await);
+    let taken = done("take", bed.directory().await.take_lease(&rival, TTL_LONG).await);
     let held = LeaseTaken::NameHeld { by: own.boot.clone(), address: own.address.clone() };
     assert_eq!(taken, held);
     assert_eq!(done("read", stage.directory.lease(&rival.boot).await), None, "nothing is left of the rival");
@@ -171,7 +171,7 @@ pub async fn evictions_reach_the_boot_that_they_are_for_once_each(bed: &dyn Dire
         (own.boot.clone(), third),
         (own.boot.clone(), first),
     ];
-    done("request", bed.directory().request_evictions(&asked).await);
+    done("request", bed.directory().await.request_evictions(&asked).await);
     assert_eq!(told(&renew(&stage, &own).await), sessions([&evictions[0], &evictions[2]]));
     assert_eq!(renew(&stage, &own).await.evictions, [], "told once");
     assert_eq!(renew(&stage, &other).await.evictions, [evictions[1].clone()]);
