@@ -27,10 +27,10 @@ use crate::session::machine::Event;
 const READS_IN_FLIGHT: usize = 64;
 /// How long a login waits for a store that is away; then the client comes back later.
 const READ_LIMIT: Duration = Duration::from_secs(10);
+/// Nobody's session lasts longer than ten years.
+const TOKEN_LIFE_MAX: Duration = Duration::from_secs(10 * 365 * 24 * 60 * 60);
 /// Between two tries of a read.
 const READ_RETRY: Duration = Duration::from_millis(500);
-/// How far a token's end is stretched, for clocks that differ.
-const TOKEN_LEEWAY_MS: u64 = 60_000;
 
 /// Logs sessions in.
 pub struct Arriving {
@@ -42,6 +42,7 @@ pub struct Arriving {
     store: Option<Arc<dyn Store>>,
     events: Events,
     reads: Semaphore,
+    token_leeway: Duration,
 }
 
 impl Arriving {
@@ -54,9 +55,10 @@ impl Arriving {
         view: Arc<View>,
         store: Option<Arc<dyn Store>>,
         events: Events,
+        token_leeway: Duration,
     ) -> Arc<Arriving> {
         let reads = Semaphore::new(READS_IN_FLIGHT);
-        Arc::new(Arriving { ambient, hub, groups, bindings, view, store, events, reads })
+        Arc::new(Arriving { ambient, hub, groups, bindings, view, store, events, reads, token_leeway })
     }
 
     /// Puts a session into the hub and claims its slot. From then on messages reach it.
@@ -125,8 +127,11 @@ impl Arriving {
     /// When a session ends whose token ends at `expires_ms`: the moment, and the token's end itself.
     pub fn expiry(&self, expires_ms: Option<u64>) -> Option<(Instant, u64)> {
         let expires_ms = expires_ms?;
-        let left = (expires_ms + TOKEN_LEEWAY_MS).saturating_sub(self.ambient.clock.unix_ms());
-        Some((Instant::now() + Duration::from_millis(left), expires_ms))
+        let left = Duration::from_millis(expires_ms.saturating_sub(self.ambient.clock.unix_ms()));
+        let overdue = Duration::from_millis(self.ambient.clock.unix_ms().saturating_sub(expires_ms));
+        // A token of a million years must not overflow the clock.
+        let left = (left + self.token_leeway).saturating_sub(overdue).min(TOKEN_LIFE_MAX);
+        Some((Instant::now() + left, expires_ms))
     }
 
     /// Now, in milliseconds since 1970.

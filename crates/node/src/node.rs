@@ -5,11 +5,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use edge::{AddressQuota, HandshakeLimits, Host, Listener, Origin, Places, Policy};
+use edge::{AddressQuota, HandshakeLimits, Host, Listener, Places, Policy};
 use hyper::service::service_fn;
 use ports::directory::Fingerprint;
 use ports::registry::{Announcement, Instance, METADATA_NODE, METADATA_NONCE, METADATA_VERSION};
-use ports::{Ambient, Bus, Directory, PortError, Registry, Retry, Seam, Store};
+use ports::{Ambient, Bus, Directory, PortError, Registry, Retry, Store};
 use tokio::sync::watch;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -81,9 +81,6 @@ pub enum StartError {
     /// The node must not be here.
     #[error(transparent)]
     Ousted(#[from] Ousted),
-    /// An origin of the configuration is none.
-    #[error("ws.origins: {0:?} is not an origin such as https://app.example")]
-    BadOrigin(String),
 }
 
 /// A running node.
@@ -129,7 +126,7 @@ impl Node {
     ) -> Result<Node, StartError> {
         let config = Arc::new(config);
         let listener = bind(config.listen)?;
-        let api_listener = config.api.as_ref().map(|api| bind(api.listen)).transpose()?;
+        let api_listener = config.api.listen.map(bind).transpose()?;
         let ws = listener.address();
         let api = api_listener.as_ref().map(Listener::address);
 
@@ -155,6 +152,7 @@ impl Node {
             view.clone(),
             hub.clone(),
             !config.broadcasts,
+            config.lease.interest_linger,
             ambient.clock.unix_ms().saturating_mul(1_000),
         ));
         let bindings = Bindings::new(
@@ -164,7 +162,7 @@ impl Node {
             post.clone(),
             events.clone(),
             back.tasks.clone(),
-            config.lease.claim_limit,
+            config.lease,
             config.limits.devices_max,
         );
         let arrivals = Arrivals::new(
@@ -173,6 +171,7 @@ impl Node {
             seams.store.clone(),
             events.clone(),
             back.tasks.clone(),
+            config.healing.hole_wait,
         );
         let dispatch = Dispatch::start(
             Parts {
@@ -185,6 +184,7 @@ impl Node {
                 post: post.clone(),
                 events: events.clone(),
                 broadcasts: config.broadcasts,
+                healing: config.healing,
             },
             seams.store.clone(),
             seams.directory.clone(),
@@ -198,7 +198,7 @@ impl Node {
             groups.clone(),
             ambient.clock,
             events.clone(),
-            config.sweep_every,
+            config.healing.sweep_every,
         );
         let arriving = Arriving::new(
             ambient.clone(),
@@ -208,6 +208,7 @@ impl Node {
             view.clone(),
             seams.store.clone(),
             events.clone(),
+            config.token_leeway,
         );
         let desk = Arc::new(Desk {
             config: config.clone(),
@@ -237,6 +238,7 @@ impl Node {
             events: events.clone(),
             tasks: back.tasks.clone(),
             times: config.lease,
+            outage_tolerated: config.healing.outage_tolerated,
             spread: config.limits.drain_spread,
             address: format!("{}:{}", config.advertise, ws.port()),
             fingerprint: fingerprint(&config, &seams),
@@ -260,6 +262,7 @@ impl Node {
             events: events.clone(),
             tasks: back.tasks.clone(),
             envelope_life: config.limits.envelope_life,
+            outage_tolerated: config.healing.outage_tolerated,
             keeps: seams.store.is_some(),
             classic_members: config.classic.group_members,
         });
@@ -282,7 +285,7 @@ impl Node {
             async move { wheel.run().await }
         });
 
-        let policy = policy(&config, ws, api)?;
+        let policy = policy(&config, ws, api);
         let admission = Arc::new(Admission {
             config: config.clone(),
             ambient: ambient.clone(),
@@ -523,29 +526,18 @@ fn instance(config: &Config, boot: &Boot, ws: SocketAddr) -> Instance {
         service: config.service.to_string(),
         host: config.advertise.clone(),
         port: ws.port(),
-        weight: 1.0,
+        weight: config.weight,
         metadata: metadata.into_iter().map(|(key, value)| (key.to_owned(), value)).collect(),
     }
 }
 
-fn policy(config: &Config, ws: SocketAddr, api: Option<SocketAddr>) -> Result<Policy, StartError> {
-    let origins = config.origins.iter().map(|origin| {
-        origin.parse::<Origin>().map_err(|_| StartError::BadOrigin(origin.clone()))
-    });
+fn policy(config: &Config, ws: SocketAddr, api: Option<SocketAddr>) -> Policy {
     let mut own = vec![Host::new(&config.advertise, ws.port())];
     own.extend(api.map(|api| Host::new(&config.advertise, api.port())));
-    Ok(Policy {
+    Policy {
         development: matches!(config.auth, Auth::Path) && !config.insecure,
         own,
-        origins: origins.collect::<Result<_, _>>()?,
+        origins: config.origins.clone(),
         proxies: config.trusted_proxies.clone(),
-    })
-}
-
-/// The seam that a start error names, for the exit status.
-pub fn seam_of(error: &StartError) -> Option<Seam> {
-    match error {
-        StartError::Port(error) => Some(error.seam),
-        StartError::Bind { .. } | StartError::Ousted(_) | StartError::BadOrigin(_) => None,
     }
 }
