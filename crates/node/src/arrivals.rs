@@ -15,7 +15,7 @@ use wire::id::{ConversationId, GroupId, SessionId, UserId};
 use crate::events::{Event as Told, Events};
 use crate::groups::{GroupDelivery, Groups};
 use crate::hub::Hub;
-use crate::order::{HOLD, Order};
+use crate::order::Order;
 use crate::parcel::Parcel;
 use crate::session::Session;
 use crate::session::machine::Event;
@@ -24,6 +24,8 @@ use crate::session::machine::Event;
 const SHARDS: usize = 16;
 /// Messages of one group that wait for its members to be read again; more are left to catching up.
 const WAITING_MAX: usize = 1_000;
+/// What waits is looked at no more often than this.
+const TICK_MIN: Duration = Duration::from_millis(5);
 /// Between two tries of reading members.
 const RELOAD_RETRY: Duration = Duration::from_millis(500);
 
@@ -58,6 +60,7 @@ pub struct Arrivals {
     store: Option<Arc<dyn Store>>,
     events: Events,
     tasks: TaskTracker,
+    hole_wait: Duration,
     order: Vec<Mutex<Order<Arrived>>>,
     hasher: RandomState,
     /// What waits for the members of its group to be read again.
@@ -72,6 +75,7 @@ impl Arrivals {
         store: Option<Arc<dyn Store>>,
         events: Events,
         tasks: TaskTracker,
+        hole_wait: Duration,
     ) -> Arc<Arrivals> {
         Arc::new(Arrivals {
             hub,
@@ -79,7 +83,8 @@ impl Arrivals {
             store,
             events,
             tasks,
-            order: (0..SHARDS).map(|_| Mutex::default()).collect(),
+            hole_wait,
+            order: (0..SHARDS).map(|_| Mutex::new(Order::new(hole_wait))).collect(),
             hasher: RandomState::new(),
             waiting: Mutex::default(),
         })
@@ -114,7 +119,7 @@ impl Arrivals {
 
     /// Lets go of what has waited for its order long enough, for as long as the caller runs it.
     pub async fn run(self: &Arc<Self>) {
-        let mut ticks = tokio::time::interval(HOLD / 2);
+        let mut ticks = tokio::time::interval((self.hole_wait / 2).max(TICK_MIN));
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
             ticks.tick().await;

@@ -16,6 +16,7 @@ use wire::CloseCode;
 use wire::envelope::{Body, Eviction};
 use wire::id::{Boot, SessionId, UserId};
 
+use crate::config::LeaseTimes;
 use crate::events::{Event as Told, Events};
 use crate::hub::Hub;
 use crate::lease::View;
@@ -29,8 +30,6 @@ const CHORES_IN_FLIGHT: usize = 64;
 const CHORE_RETRY: Duration = Duration::from_millis(500);
 /// Bindings of one call when they are written again.
 const RESTORE_BATCH: usize = 100;
-/// Between two of these batches: 2,000 bindings a second, so that a directory that just came back is not drowned.
-const RESTORE_PAUSE: Duration = Duration::from_millis(50);
 
 /// Keeps the directory true.
 pub struct Bindings {
@@ -41,7 +40,7 @@ pub struct Bindings {
     events: Events,
     tasks: TaskTracker,
     chores: Arc<Semaphore>,
-    claim_limit: Duration,
+    times: LeaseTimes,
     slots_max: usize,
 }
 
@@ -55,11 +54,11 @@ impl Bindings {
         post: Post,
         events: Events,
         tasks: TaskTracker,
-        claim_limit: Duration,
+        times: LeaseTimes,
         slots_max: usize,
     ) -> Arc<Bindings> {
         let chores = Arc::new(Semaphore::new(CHORES_IN_FLIGHT));
-        Arc::new(Bindings { directory, view, hub, post, events, tasks, chores, claim_limit, slots_max })
+        Arc::new(Bindings { directory, view, hub, post, events, tasks, chores, times, slots_max })
     }
 
     /// Claims the slot of a session that is in the hub, and sees to it that whoever it displaces is told.
@@ -75,12 +74,12 @@ impl Bindings {
             device: session.device.clone(),
             boot: boot.clone(),
             since_ms: session.arrived_ms,
-            deadline_us: self.view.now_us() + micros(self.claim_limit),
+            deadline_us: self.view.now_us() + micros(self.times.claim_limit),
             slots_max: self.slots_max,
         };
-        let limited = tokio::time::timeout(self.claim_limit, self.directory.claim(&claim)).await;
+        let limited = tokio::time::timeout(self.times.claim_limit, self.directory.claim(&claim)).await;
         let claimed = limited
-            .unwrap_or_else(|_| Err(PortError::timed_out(Seam::Directory, "claim a slot", self.claim_limit)));
+            .unwrap_or_else(|_| Err(PortError::timed_out(Seam::Directory, "claim a slot", self.times.claim_limit)));
         let claimed = match claimed {
             Ok(claimed) => claimed,
             Err(error) => {
@@ -141,7 +140,8 @@ impl Bindings {
         let (mut standing, mut superseded) = (0, 0);
         for (idx, batch) in sessions.chunks(RESTORE_BATCH).enumerate() {
             if idx > 0 {
-                tokio::time::sleep(RESTORE_PAUSE).await;
+                // So that a directory that just came back is not drowned.
+                tokio::time::sleep(self.restore_pause()).await;
             }
             let boot = self.view.boot();
             let claimed: Vec<(&Arc<Session>, Binding)> = batch
@@ -152,7 +152,7 @@ impl Bindings {
             if bindings.is_empty() {
                 continue;
             }
-            let deadline_us = self.view.now_us() + micros(self.claim_limit);
+            let deadline_us = self.view.now_us() + micros(self.times.claim_limit);
             let restored = self.directory.restore(&bindings, deadline_us).await?;
             for ((session, _), restored) in claimed.into_iter().zip(restored) {
                 match restored {
@@ -172,6 +172,11 @@ impl Bindings {
             }
         }
         Ok((standing, superseded))
+    }
+
+    fn restore_pause(&self) -> Duration {
+        let batch = Duration::from_secs(RESTORE_BATCH as u64);
+        batch.checked_div(self.times.rewrites_per_second).unwrap_or_default()
     }
 
     /// Sees to it that displaced sessions end.

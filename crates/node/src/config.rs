@@ -10,6 +10,7 @@ use wire::limits::Limits;
 use wire::policy::{DevicePolicy, DialectChoice};
 
 use crate::admission::auth::Auth;
+use crate::api::MetricsText;
 
 /// Everything that a node can be told.
 #[derive(Debug, Clone)]
@@ -67,8 +68,10 @@ pub struct Config {
 pub struct Api {
     /// Where it binds; port 0 picks one; `None` where another listener serves it.
     pub listen: Option<SocketAddr>,
-    /// The keys that open it; without any, it is open, which only development mode allows.
+    /// The keys that open it; without any, it is open in development mode and closed elsewhere.
     pub keys: Vec<ApiKey>,
+    /// What `/metrics` says.
+    pub metrics: MetricsText,
 }
 
 /// A key of the HTTP interface. Never shown.

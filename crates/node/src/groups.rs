@@ -19,8 +19,6 @@ use crate::lease::View;
 use crate::session::Session;
 use crate::session::machine::Event;
 
-/// From the last member's leaving to the withdrawal of interest: people come back.
-pub const INTEREST_LINGER: Duration = Duration::from_secs(30);
 /// Interests of one call when they are written again.
 const REWRITE_BATCH: usize = 100;
 
@@ -32,6 +30,7 @@ pub struct Groups {
     groups: Mutex<BTreeMap<GroupId, Arc<Group>>>,
     of_session: Mutex<HashMap<SessionId, Vec<GroupId>>>,
     registrations: AtomicU64,
+    linger: Duration,
     /// Whether anybody is told: with every message broadcast to all nodes, nobody needs to be.
     registers: bool,
 }
@@ -76,6 +75,7 @@ impl Groups {
         view: Arc<View>,
         hub: Arc<Hub>,
         registers: bool,
+        linger: Duration,
         first_registration: u64,
     ) -> Groups {
         Groups {
@@ -85,6 +85,7 @@ impl Groups {
             groups: Mutex::default(),
             of_session: Mutex::default(),
             registrations: AtomicU64::new(first_registration),
+            linger,
             registers,
         }
     }
@@ -241,10 +242,10 @@ impl Groups {
     /// Withdraws interest in the groups that have been empty for long enough.
     pub async fn withdraw_idle(&self, now: Instant) -> Result<(), PortError> {
         let idle: Vec<Arc<Group>> =
-            self.groups().values().filter(|group| group.is_idle(now)).cloned().collect();
+            self.groups().values().filter(|group| group.is_idle(now, self.linger)).cloned().collect();
         for group in idle {
             let _interest = group.interest.lock().await;
-            if !group.is_idle(now) {
+            if !group.is_idle(now, self.linger) {
                 continue;
             }
             let registration = group.state().registration;
@@ -254,7 +255,7 @@ impl Groups {
                 group.state().registration = None;
             }
             let mut groups = self.groups();
-            if group.is_idle(now) {
+            if group.is_idle(now, self.linger) {
                 groups.remove(&group.id);
             }
         }
@@ -322,10 +323,10 @@ impl Group {
         (left, stay)
     }
 
-    fn is_idle(&self, now: Instant) -> bool {
+    fn is_idle(&self, now: Instant, linger: Duration) -> bool {
         let state = self.state();
         state.members.is_empty()
-            && state.empty_since.is_some_and(|since| now.saturating_duration_since(since) >= INTEREST_LINGER)
+            && state.empty_since.is_some_and(|since| now.saturating_duration_since(since) >= linger)
     }
 
     fn state(&self) -> MutexGuard<'_, GroupState> {

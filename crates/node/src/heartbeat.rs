@@ -22,12 +22,8 @@ use crate::lease::View;
 use crate::pace;
 use crate::sweep::{Reason, Sweep};
 
-/// An outage of the directory shorter than this has cost nothing.
-const OUTAGE_MIN: Duration = Duration::from_secs(1);
 /// Between two tries of writing everything again.
 const RESTORE_RETRY: Duration = Duration::from_secs(1);
-/// How often absent keys of the older service are written again.
-const CLASSIC_KEYS_EVERY: Duration = Duration::from_secs(30);
 
 /// Why a node must end itself.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -72,6 +68,8 @@ pub struct Heartbeat {
     pub tasks: TaskTracker,
     /// How often, how long.
     pub times: LeaseTimes,
+    /// An outage of the directory shorter than this has cost nothing.
+    pub outage_tolerated: Duration,
     /// Over how long a crowd of sessions is closed.
     pub spread: Duration,
     /// Where this node's WebSocket listener is reached.
@@ -127,7 +125,7 @@ impl Heartbeat {
             gave_up: false,
             differing: BTreeSet::new(),
             turn: 0,
-            classic_keys_at: now + CLASSIC_KEYS_EVERY,
+            classic_keys_at: now + self.times.classic_refresh,
         };
         loop {
             beats.tick().await;
@@ -151,7 +149,7 @@ impl Heartbeat {
         if let Some(since) = memory.away.take() {
             memory.gave_up = false;
             let away = since.elapsed();
-            if away >= OUTAGE_MIN {
+            if away >= self.outage_tolerated {
                 self.events.tell(Told::DirectoryBack { away });
                 self.sweep.request(Reason::DirectoryWasAway, away);
             }
@@ -255,8 +253,9 @@ impl Heartbeat {
             }
         }
         self.verify_some(memory).await?;
-        if Instant::now() >= memory.classic_keys_at {
-            memory.classic_keys_at = Instant::now() + CLASSIC_KEYS_EVERY;
+        let refresh = self.times.classic_refresh;
+        if !refresh.is_zero() && Instant::now() >= memory.classic_keys_at {
+            memory.classic_keys_at = Instant::now() + refresh;
             self.directory.refresh_classic_keys(self.view.node()).await?;
         }
         Ok(())
@@ -276,6 +275,9 @@ impl Heartbeat {
 
     /// Verifies a share of the bindings, so that each comes round once in `verify_every`.
     async fn verify_some(&self, memory: &mut Memory) -> Result<(), PortError> {
+        if self.times.verify_every.is_zero() {
+            return Ok(());
+        }
         let beats = self.times.verify_every.as_millis() / self.times.renew.as_millis().max(1);
         let shares = u32::try_from(beats).unwrap_or(u32::MAX).max(1);
         memory.turn = (memory.turn + 1) % shares;

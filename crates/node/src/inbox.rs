@@ -22,8 +22,6 @@ use crate::lease::View;
 use crate::parcel::Parcel;
 use crate::sweep::{Reason, Sweep};
 
-/// An inbox that was deaf for less than this has missed nothing that its broker would not bring again.
-const DEAF_MAX: Duration = Duration::from_secs(1);
 /// How often an envelope is sent on.
 const HOPS_MAX: u8 = 1;
 
@@ -53,6 +51,8 @@ pub struct InboxTask {
     pub tasks: TaskTracker,
     /// How old an envelope may be.
     pub envelope_life: Duration,
+    /// An inbox that was deaf for less than this has missed nothing that its broker would not bring again.
+    pub outage_tolerated: Duration,
     /// True where messages are kept.
     pub keeps: bool,
     /// True where another system's group messages are for the members of the group, not for everybody.
@@ -71,7 +71,7 @@ impl InboxTask {
                 },
                 Mail::WasDeaf(deaf) => {
                     self.events.tell(Event::InboxWasDeaf { deaf });
-                    if deaf >= DEAF_MAX {
+                    if deaf >= self.outage_tolerated {
                         self.sweep.request(Reason::InboxWasDeaf, deaf);
                     }
                 }

@@ -9,8 +9,6 @@ use std::time::Duration;
 use tokio::time::Instant;
 use wire::id::{ConversationId, Seq};
 
-/// How long a message waits for the one before it.
-pub const HOLD: Duration = Duration::from_millis(50);
 /// Messages of one conversation that wait; with one more, all go on.
 const HELD_MAX: usize = 64;
 /// A conversation that nothing was heard of for this long is forgotten.
@@ -19,6 +17,8 @@ const IDLE: Duration = Duration::from_secs(60);
 /// Who waits for whom.
 #[derive(Debug)]
 pub struct Order<T> {
+    /// How long a message waits for the one before it.
+    hold: Duration,
     conversations: BTreeMap<ConversationId, Place<T>>,
 }
 
@@ -30,13 +30,12 @@ struct Place<T> {
     touched: Instant,
 }
 
-impl<T> Default for Order<T> {
-    fn default() -> Self {
-        Order { conversations: BTreeMap::new() }
-    }
-}
-
 impl<T> Order<T> {
+    /// Lets a message wait for `hold`.
+    pub fn new(hold: Duration) -> Order<T> {
+        Order { hold, conversations: BTreeMap::new() }
+    }
+
     /// Takes in a message, and gives what goes on now, in order.
     pub fn arrive(&mut self, conversation: &ConversationId, seq: Seq, item: T, now: Instant) -> Vec<T> {
         let Some(place) = self.conversations.get_mut(conversation) else {
@@ -51,7 +50,7 @@ impl<T> Order<T> {
         }
         place.passed = place.passed.max(seq);
         let mut out = vec![item];
-        place.release(&mut out, now);
+        place.release(&mut out, now, self.hold);
         out
     }
 
@@ -59,7 +58,7 @@ impl<T> Order<T> {
     pub fn due(&mut self, now: Instant) -> Vec<T> {
         let mut out = Vec::new();
         self.conversations.retain(|_, place| {
-            place.release(&mut out, now);
+            place.release(&mut out, now, self.hold);
             !place.held.is_empty() || now.saturating_duration_since(place.touched) < IDLE
         });
         out
@@ -73,10 +72,10 @@ impl<T> Order<T> {
 
 impl<T> Place<T> {
     /// Moves on what is next, and what has waited long enough with all before it.
-    fn release(&mut self, out: &mut Vec<T>, now: Instant) {
+    fn release(&mut self, out: &mut Vec<T>, now: Instant, hold: Duration) {
         while let Some(first) = self.held.first_entry() {
             let (seq, (_, since)) = (*first.key(), first.get());
-            let overdue = now.saturating_duration_since(*since) >= HOLD;
+            let overdue = now.saturating_duration_since(*since) >= hold;
             if seq > self.passed + 1 && !overdue {
                 return;
             }
@@ -90,13 +89,15 @@ impl<T> Place<T> {
 mod tests {
     use super::*;
 
+    const HOLD: Duration = Duration::from_millis(50);
+
     fn id(text: &str) -> ConversationId {
         text.parse().unwrap()
     }
 
     #[test]
     fn what_comes_too_early_waits_for_what_belongs_before_it() {
-        let (mut order, now) = (Order::default(), Instant::now());
+        let (mut order, now) = (Order::new(HOLD), Instant::now());
         assert_eq!(order.arrive(&id("g:a"), 4, 4, now), [4], "the first of a conversation starts it");
         assert!(order.arrive(&id("g:a"), 6, 6, now).is_empty());
         assert!(order.arrive(&id("g:a"), 7, 7, now).is_empty());
@@ -107,7 +108,7 @@ mod tests {
 
     #[test]
     fn nothing_waits_longer_than_the_hold() {
-        let (mut order, now) = (Order::default(), Instant::now());
+        let (mut order, now) = (Order::new(HOLD), Instant::now());
         order.arrive(&id("g:a"), 1, 1, now);
         order.arrive(&id("g:a"), 3, 3, now);
         order.arrive(&id("g:a"), 5, 5, now + HOLD / 2);

@@ -26,6 +26,9 @@ const MARGIN: Duration = Duration::from_secs(60);
 /// Between two tries of what the store did not answer.
 const RETRY: Duration = Duration::from_secs(1);
 
+/// How often idle groups are looked at where sessions are not swept in turn.
+const UPKEEP_EVERY: Duration = Duration::from_secs(5);
+
 /// Why all sessions are swept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reason {
@@ -92,10 +95,8 @@ impl Sweep {
 
     /// Sweeps when asked, and every session in turn, for as long as the caller runs it.
     pub async fn run(&self) {
-        if self.store.is_none() {
-            return;
-        }
-        let mut turns = tokio::time::interval(self.every / SHARES);
+        let every = if self.every.is_zero() { UPKEEP_EVERY } else { self.every / SHARES };
+        let mut turns = tokio::time::interval(every);
         turns.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         let mut turn = 0u32;
         loop {
@@ -108,7 +109,9 @@ impl Sweep {
                 }
                 _ = turns.tick() => {
                     turn = turn.wrapping_add(1);
-                    self.sweep(self.share(turn % SHARES), self.since(self.every)).await;
+                    if !self.every.is_zero() {
+                        self.sweep(self.share(turn % SHARES), self.since(self.every)).await;
+                    }
                     let withdrawn = self.groups.withdraw_idle(Instant::now()).await;
                     self.report(withdrawn);
                 }

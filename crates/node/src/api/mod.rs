@@ -1,5 +1,7 @@
 //! The HTTP interface of a node.
 
+mod metrics_text;
+
 use std::sync::Arc;
 
 use edge::{HandshakeLimits, Listener, Policy};
@@ -16,6 +18,8 @@ use crate::hub::Hub;
 use crate::lease::View;
 use crate::node::Seams;
 use crate::requests::Desk;
+
+pub use self::metrics_text::MetricsText;
 
 /// What the HTTP interface stands on.
 #[derive(Clone)]

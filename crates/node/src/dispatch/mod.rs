@@ -26,6 +26,7 @@ pub use self::remote::{Outgoing, Told, Whom};
 use self::unkept::Repeats;
 use crate::arrivals::{Arrivals, Audience};
 use crate::bindings::Bindings;
+use crate::config::Healing;
 use crate::events::Events;
 use crate::groups::Groups;
 use crate::hub::Hub;
@@ -112,6 +113,8 @@ pub struct Parts {
     pub events: Events,
     /// True when group messages are always broadcast.
     pub broadcasts: bool,
+    /// How repeats are found.
+    pub healing: Healing,
 }
 
 impl Dispatch {
@@ -134,8 +137,8 @@ impl Dispatch {
             post: parts.post,
             remote,
             heads,
-            repeats: Repeats::default(),
-            shown: Repeats::default(),
+            repeats: Repeats::new(parts.healing.repeat_window, parts.healing.repeat_ids_max),
+            shown: Repeats::new(parts.healing.repeat_window, parts.healing.repeat_ids_max),
             events: parts.events,
             tasks: tasks.clone(),
             broadcasts: parts.broadcasts,

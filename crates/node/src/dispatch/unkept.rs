@@ -23,14 +23,11 @@ use crate::events::Event as Told;
 use crate::parcel::Parcel;
 use crate::session::Session;
 
-/// For how long a repeat is known.
-const REMEMBERED_FOR: Duration = Duration::from_secs(5 * 60);
-/// How many are known.
-const REMEMBERED_MAX: usize = 100_000;
-
 /// What was answered, by sender and id.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Repeats {
+    window: Duration,
+    ids_max: usize,
     known: Mutex<Known>,
 }
 
@@ -45,6 +42,11 @@ struct Known {
 }
 
 impl Repeats {
+    /// Remembers `ids_max` for `window`.
+    pub fn new(window: Duration, ids_max: usize) -> Repeats {
+        Repeats { window, ids_max, known: Mutex::default() }
+    }
+
     /// The answer of before, if there was one.
     fn answer(&self, key: &Key) -> Option<Answer> {
         let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
@@ -60,7 +62,8 @@ impl Repeats {
     fn remember(&self, key: Key, answer: Option<Answer>, now: Instant) {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         while let Some((since, _)) = known.oldest.front() {
-            let keep = now.saturating_duration_since(*since) < REMEMBERED_FOR && known.oldest.len() < REMEMBERED_MAX;
+            let young = now.saturating_duration_since(*since) < self.window;
+            let keep = young && known.oldest.len() < self.ids_max;
             if keep {
                 break;
             }
@@ -68,7 +71,7 @@ impl Repeats {
                 known.answers.remove(&oldest);
             }
         }
-        if known.answers.insert(key.clone(), answer).is_none() {
+        if self.ids_max > 0 && known.answers.insert(key.clone(), answer).is_none() {
             known.oldest.push_back((now, key));
         }
     }
