@@ -45,6 +45,8 @@ export class Chat extends EventTarget {
   /** @type {Set<Conversation>} */
   #toTellRead = new Set();
   #wasOnline = false;
+  /** Which loss of the line this is, from 1; an attempt that fails is still the same. */
+  #absence = 0;
   #missed = 0;
   #typingToldAt = 0;
   /** @type {{state: string, node: string | null, retryAt?: number, missed?: number | null, code?: number, reason?: string}} */
@@ -108,7 +110,7 @@ export class Chat extends EventTarget {
     this.#leaveOpen();
     this.#open = conversation;
     if (conversation.time === 0) conversation.openedAt = Date.now();
-    if (conversation.unread > 0 && conversation.divider === null) conversation.divider = { place: conversation.read + 1, away: false };
+    if (conversation.unread > 0 && conversation.divider === null) conversation.divider = { place: conversation.read + 1, absence: 0 };
     if (!conversation.timeline.isLoaded) this.load(conversation, "newest");
     this.#askMarks(conversation);
     this.#tell("list");
@@ -124,18 +126,19 @@ export class Chat extends EventTarget {
    * The conversation with whoever is called `name`.
    * @param {string} name
    */
-  showPerson(name) {
-    return this.show(directConversation(this.user, idFromName(name)));
+  conversationWith(name) {
+    return directConversation(this.user, idFromName(name));
   }
 
   /**
    * @param {string} name
+   * @returns {Promise<string>} the group's conversation
    * @throws {import("../client/index.js").Fault}
    */
   async joinGroup(name) {
-    const group = idFromName(name);
-    if (groupConversation(group) !== EVERYONE) await this.#client.join(group);
-    return this.show(groupConversation(group));
+    const conversation = groupConversation(idFromName(name));
+    if (conversation !== EVERYONE) await this.#client.join(idFromName(name));
+    return conversation;
   }
 
   /** @param {Conversation} conversation */
@@ -244,7 +247,10 @@ export class Chat extends EventTarget {
       if (code !== CLOSE.normal) this.#tell("ended");
       return;
     }
-    if (state === "waiting" || state === "catching-up") this.#missed = state === "waiting" ? 0 : this.#missed;
+    if (state === "waiting" && this.line.state !== "connecting") {
+      this.#absence += 1;
+      this.#missed = 0;
+    }
     this.line = { state, node, retryAt: retryMs === undefined ? undefined : Date.now() + retryMs };
     if (state === "online") {
       this.line.missed = this.#wasOnline ? this.#missed : null;
@@ -298,7 +304,7 @@ export class Chat extends EventTarget {
     const isOther = message.from !== this.user;
     if (!isLive && isOther) {
       this.#missed += 1;
-      conversation.divider ??= { place: message.seq, away: true };
+      if (conversation.divider?.absence !== this.#absence) conversation.divider = { place: message.seq, absence: this.#absence };
     }
     this.#tell("timeline", conversation);
     this.#tell("list");
@@ -381,7 +387,7 @@ export class Chat extends EventTarget {
   #behind(name) {
     const conversation = this.#conversation(name);
     conversation.timeline.clear();
-    conversation.divider = { place: conversation.read + 1, away: true };
+    conversation.divider = { place: conversation.read + 1, absence: this.#absence };
     if (conversation === this.#open) this.load(conversation, "newest");
   }
 

@@ -37,12 +37,12 @@ export class ConversationView {
     this.#head = el("header", { class: "bar" });
     this.#lines = el("ol", { class: "lines", testid: "messages" });
     this.#top = el("div", { class: "top" });
-    this.#scroll = el("div", { class: "scroll timeline", tabindex: 0, role: "log", "aria-live": "off", "aria-label": say("conversation"), testid: "timeline" }, this.#top, this.#lines);
+    this.#scroll = el("div", { class: "scroll timeline", tabindex: 0, role: "log", "aria-live": "off", "aria-label": say("messages"), testid: "timeline" }, this.#top, this.#lines);
     this.#jump = el("button", { class: "jump", type: "button", hidden: true, testid: "jump", on: { click: () => this.#toEnd(true) } }, el("span", { class: "jump-text" }), icon("down", say("toLatest")));
     this.#typing = el("p", { class: "typing", testid: "typing" });
     this.#body = el("div", { class: "body", hidden: true }, this.#head, el("div", { class: "scroll-room" }, this.#scroll, this.#jump), this.#typing, this.#composer.element);
     this.#nothing = el("div", { class: "empty is-main" }, brandMark("is-big"), el("p", { class: "empty-title", text: say("emptyMainTitle") }), el("p", { class: "empty-text", text: say("emptyMainText") }));
-    this.element = el("main", { class: "main" }, this.#body, this.#nothing);
+    this.element = el("section", { class: "main", "aria-label": say("conversation") }, this.#body, this.#nothing);
     this.#scroll.addEventListener("scroll", () => this.#scrolled(), { passive: true });
     this.#resizes = new ResizeObserver(() => this.#isAtEnd && this.#toEnd(false));
     this.#resizes.observe(this.#scroll);
@@ -141,7 +141,7 @@ export class ConversationView {
     this.#head.replaceChildren(
       el("button", { class: "round is-phone-only", type: "button", "aria-label": say("back"), testid: "back", on: { click: () => this.#actions.back() } }, icon("back")),
       avatar(title, conversation.face, conversation.isGroup),
-      el("div", { class: "self-text" }, el("h1", { class: "self-name", text: title, title: id, testid: "title" }), el("span", { class: "where", text: about })),
+      el("div", { class: "self-text" }, el("h2", { class: "self-name", text: title, title: id, testid: "title" }), el("span", { class: "where", text: about })),
       ...(canLeave ? [el("button", { class: "round", type: "button", "aria-label": say("leave"), title: say("leave"), testid: "leave", on: { click: () => this.#actions.leave(conversation) } }, icon("leave"))] : []),
     );
   }

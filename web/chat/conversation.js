@@ -37,7 +37,7 @@ export class Conversation {
   marks = new Map();
   /** Who is typing, until when. @type {Map<string, number>} */
   typing = new Map();
-  /** The first message that is new, and why it is. @type {{place: number, away: boolean} | null} */
+  /** The first message that is new: missed in that absence, or (0) just not read yet. @type {{place: number, absence: number} | null} */
   divider = null;
   /** What stands in the message field. */
   draftText = "";

@@ -10,7 +10,7 @@ import { idFromName, NAME_CHARS_MAX, tidyName } from "./names.js";
 import { say } from "./words.js";
 
 /**
- * @param {{person: (name: string) => void, group: (name: string) => Promise<void>, everyone: () => void}} actions
+ * @param {{find: (name: string, isGroup: boolean) => string | Promise<string>, everyone: string, open: (conversation: string) => void}} actions
  */
 export function showNewChat(actions) {
   const name = el("input", { id: "new-name", class: "field", type: "text", autocomplete: "off", spellcheck: "false", autofocus: true, maxlength: NAME_CHARS_MAX, "aria-describedby": "new-hint", testid: "new-name" });
@@ -32,6 +32,11 @@ export function showNewChat(actions) {
   name.addEventListener("input", relabel);
   relabel();
 
+  // Closing gives the focus back to where it was, so what opens takes it afterwards.
+  const finish = (/** @type {string} */ conversation) => {
+    dialog.close();
+    actions.open(conversation);
+  };
   const dialog = openDialog(
     say("newChat"),
     "new-chat-dialog",
@@ -47,9 +52,8 @@ export function showNewChat(actions) {
             if (tidy === "") return name.focus();
             submit.disabled = true;
             try {
-              if (isGroup()) await actions.group(tidy);
-              else actions.person(tidy);
-              dialog.close();
+              const conversation = await actions.find(tidy, isGroup());
+              finish(conversation);
             } catch (error) {
               const fault = /** @type {import("../client/index.js").Fault} */ (error);
               hint.textContent = fault.code === "forbidden" ? say("joinForbidden") : fault.reason;
@@ -66,7 +70,7 @@ export function showNewChat(actions) {
       el(
         "div",
         { class: "dialog-actions" },
-        el("button", { class: "quiet is-first", type: "button", text: say("withEveryone"), testid: "new-everyone", on: { click: () => (dialog.close(), actions.everyone()) } }),
+        el("button", { class: "quiet is-first", type: "button", text: say("withEveryone"), testid: "new-everyone", on: { click: () => finish(actions.everyone) } }),
         el("button", { class: "button", type: "button", text: say("cancel"), on: { click: () => dialog.close() } }),
         submit,
       ),

@@ -61,7 +61,7 @@ export class ListView {
       "div",
       { class: "self" },
       avatar(chat.name, chat.user),
-      el("div", { class: "self-text" }, el("span", { class: "self-name", text: chat.name, title: chat.user, testid: "self" }), el("span", { class: "where" }, this.#dot, this.#where)),
+      el("div", { class: "self-text" }, el("h1", { class: "self-name", text: chat.name, title: chat.user, testid: "self" }), el("span", { class: "where" }, this.#dot, this.#where)),
       el("button", { class: "round is-main", type: "button", title: say("newChatKey"), "aria-label": say("newChat"), testid: "new-chat", on: { click: actions.newChat } }, icon("plus")),
     );
     return el(

@@ -58,15 +58,11 @@ function showChat(chat, login) {
   const list = new ListView(chat, { open: go, newChat, everyone: () => go(EVERYONE), signOut, shortcuts: showShortcuts });
   const main = new ConversationView(chat, { back, leave });
   const banner = new BannerView(chat, () => showMissed());
-  const app = el("div", { class: "app", testid: "app" }, list.element, main.element, banner.element, heard);
+  const app = el("main", { class: "app", testid: "app" }, list.element, main.element, banner.element, heard);
   const stops = new AbortController();
 
   function newChat() {
-    showNewChat({
-      person: (name) => go(chat.showPerson(name).name),
-      group: async (name) => go((await chat.joinGroup(name)).name),
-      everyone: () => go(EVERYONE),
-    });
+    showNewChat({ find: (name, isGroup) => (isGroup ? chat.joinGroup(name) : chat.conversationWith(name)), everyone: EVERYONE, open: go });
   }
 
   /** @param {string} name */

@@ -44,7 +44,7 @@ export function linesOf(conversation, chat, actions) {
     const startsNew = !isDivided && line.place >= /** @type {any} */ (divider).place && line.from !== chat.user;
     if (startsNew) {
       isDivided = true;
-      lines.push(dividerLine(/** @type {any} */ (divider).away));
+      lines.push(dividerLine(/** @type {any} */ (divider).absence > 0));
     }
     const isFirst = startsDay || startsNew || before.from !== line.from || line.time - before.time > TOGETHER_MS;
     lines.push(messageLine(line, isFirst, conversation, chat, actions));
@@ -161,11 +161,11 @@ function dayLine(time) {
 }
 
 /**
- * @param {boolean} away
+ * @param {boolean} wasAway
  * @returns {Drawing}
  */
-function dividerLine(away) {
-  const words = say(away ? "sinceAway" : "newMessages");
+function dividerLine(wasAway) {
+  const words = say(wasAway ? "sinceAway" : "newMessages");
   return { key: "divider", looks: words, draw: () => el("li", { class: "divider", testid: "divider" }, el("span", { text: words })) };
 }
 

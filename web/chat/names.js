@@ -50,7 +50,7 @@ export function nameFromId(id) {
   try {
     const name = new TextDecoder("utf-8", { fatal: !isShortened }).decode(fromBase64url(encoded));
     if (isShortened) return `${name.replace(/\uFFFD+$/u, "")}…`;
-    return idFromName(name) === id ? name : id;
+    return name !== "" && idFromName(name) === id ? name : id;
   } catch {
     // An id that only looks like one of ours.
     return id;

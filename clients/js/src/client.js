@@ -64,6 +64,11 @@ export class Client {
     await this.#line.start();
   }
 
+  /** Tries to connect at once where it waits for the next attempt, and otherwise sees quickly whether the connection is alive; in a browser this also happens by itself. */
+  probe() {
+    this.#line.probe();
+  }
+
   /** Disconnects; what waits for an answer fails with `stopped`. */
   close() {
     this.#line.stop("closed by the application");

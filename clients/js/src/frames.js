@@ -29,7 +29,7 @@ export function bytesOf(text) {
 
 /**
  * The text of a frame.
- * @param {{type: string}} frame
+ * @param {{type: string, [field: string]: unknown}} frame
  * @param {number} frameBytesMax
  * @returns {string}
  * @throws {Fault} `too_large`

@@ -193,6 +193,7 @@ export class Client<Content = unknown> {
   readonly unsent: number;
   on<Event extends keyof Events<Content>>(event: Event, listener: Events<Content>[Event]): () => void;
   start(): Promise<void>;
+  probe(): void;
   close(): void;
   send(to: Destination, content: Content, options?: { id?: string }): Promise<Receipt>;
   signal(to: Destination, content: unknown): boolean;

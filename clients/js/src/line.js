@@ -111,8 +111,13 @@ export class Line {
       this.#outbox.restore(saved.unsent ?? []);
     }
     this.#stopWatching();
-    this.#stopWatching = watchEnvironment({ back: () => this.#connection.probe(), leaving: () => this.#memory.save() });
+    this.#stopWatching = watchEnvironment({ back: () => this.probe(), leaving: () => this.#memory.save() });
     this.#connection.start();
+  }
+
+  /** The person is back: tries at once, or sees quickly whether the connection is still alive. */
+  probe() {
+    this.#connection.probe();
   }
 
   /** @param {string} reason */
