@@ -27,7 +27,7 @@ const READ_WAIT: Duration = Duration::from_secs(5);
 
 /// A store in a SQL database.
 pub struct SqlStore<B> {
-    backend: Arc<B>,
+    pub(super) backend: Arc<B>,
     epoch: Epoch,
     /// Where writes wait; `None` once the store is closed.
     queue: Mutex<Option<mpsc::Sender<Write>>>,

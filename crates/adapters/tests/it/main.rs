@@ -1,4 +1,12 @@
 //! The adapters against the real servers, in one program: each test starts the servers that it breaks.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test that goes wrong panics, its own functions too"
+)]
+
 mod redis_directory;
 mod registry;
+mod rocketmq_bus;
+mod sqlite;

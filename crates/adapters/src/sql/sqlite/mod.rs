@@ -4,6 +4,8 @@
 
 mod link;
 mod lock;
+#[cfg(test)]
+mod tests;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -30,7 +32,7 @@ const READERS_MAX: u32 = 4;
 /// For a connection to read on.
 const READER_WAIT: Duration = Duration::from_secs(5);
 /// For somebody who looks into the file with a tool of his own.
-const BUSY_WAIT: Duration = Duration::from_secs(5);
+const BUSY_WAIT: Duration = Duration::from_secs(2);
 /// The write-ahead log is cut to this when it has been worked off.
 const WAL_BYTES_KEPT: &str = "67108864";
 
@@ -63,21 +65,29 @@ impl SqliteStore {
     /// Opens the file, or makes it and its folder, and brings its tables to the latest version.
     /// The file is locked until the store is closed or the process ends; where another process has it, the error says what to do.
     pub async fn open(path: impl AsRef<Path>, ambient: &Ambient) -> Result<Arc<SqliteStore>, PortError> {
-        let path = path.as_ref();
+        SqliteStore::open_with(path.as_ref(), ambient, 0).await
+    }
+
+    async fn open_with(
+        path: &Path,
+        ambient: &Ambient,
+        pages_max: u32,
+    ) -> Result<Arc<SqliteStore>, PortError> {
         if let Some(folder) = path.parent() {
-            tokio::fs::create_dir_all(folder)
-                .await
-                .map_err(|error| PortError::refused(Seam::Store, "make the folder of the database", error))?;
+            tokio::fs::create_dir_all(folder).await.map_err(|error| {
+                let told = format!("{}: {error}", folder.display());
+                PortError::refused(Seam::Store, "make the folder of the database", told)
+            })?;
         }
         let lock = FileLock::take(path)?;
-        let (link, epoch) = prepare(path, ambient).await.map_err(|error| cannot_open(path, error))?;
         let readers = SqlitePoolOptions::new()
             .max_connections(READERS_MAX)
             .acquire_timeout(READER_WAIT)
             // A file does not go away, so there is nothing to test.
             .test_before_acquire(false)
             .connect_lazy_with(options(path).pragma("query_only", "ON"));
-        let file = SqliteFile { path: path.to_owned(), readers, lock, pages_max: AtomicU32::new(0) };
+        let file = SqliteFile { path: path.to_owned(), readers, lock, pages_max: AtomicU32::new(pages_max) };
+        let (link, epoch) = prepare(&file, ambient).await.map_err(|error| cannot_open(path, error))?;
         Ok(SqlStore::start(file, link, epoch))
     }
 }
@@ -91,7 +101,7 @@ impl Backend for SqliteFile {
 
     async fn connect(&self) -> Result<SqliteConnection, Error> {
         let pages_max = self.pages_max.load(Ordering::Relaxed);
-        let options = options(&self.path);
+        let options = options(&self.path).create_if_missing(true);
         let options =
             if pages_max > 0 { options.pragma("max_page_count", pages_max.to_string()) } else { options };
         SqliteConnection::connect_with(&options).await
@@ -124,8 +134,8 @@ impl Backend for SqliteFile {
 }
 
 /// A connection to a file whose tables are there.
-async fn prepare(path: &Path, ambient: &Ambient) -> Result<(SqliteConnection, Epoch), Error> {
-    let mut link = SqliteConnection::connect_with(&options(path).create_if_missing(true)).await?;
+async fn prepare(file: &SqliteFile, ambient: &Ambient) -> Result<(SqliteConnection, Epoch), Error> {
+    let mut link = file.connect().await?;
     schema::migrator(&schema::SQLITE).run_direct(None, &mut link, false).await?;
     let epoch = Epoch::mint(ambient.clock.unix_ms(), ambient.chance.bits());
     let statements = SqliteConnection::STATEMENTS;

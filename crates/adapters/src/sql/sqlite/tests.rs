@@ -1,0 +1,208 @@
+//! What cannot be seen from outside: plans, a full disk, drafts that the database refuses, what a message costs.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use ports::store::{Denied, Draft, PageQuery, Reader, StoreError};
+use ports::{Retry, Store};
+use serde_json::value::RawValue;
+use sqlx::{AssertSqlSafe, Row as _};
+use wire::Target;
+use wire::frame::Range;
+use wire::id::{GroupId, UserId};
+
+use super::*;
+use crate::sql::statements;
+
+fn user(number: usize) -> UserId {
+    number.to_string().parse().unwrap()
+}
+
+fn draft(id: usize, to: Target, content: &str) -> Draft {
+    let ambient = Ambient::system();
+    Draft {
+        from: user(1),
+        id: format!("id-{id}").parse().unwrap(),
+        listed: false,
+        to,
+        content: RawValue::from_string(content.to_owned()).unwrap().into(),
+        message_id: ambient.message_id(),
+        time_ms: ambient.clock.unix_ms(),
+        members_only: true,
+    }
+}
+
+/// How many messages `1` and `2` have said, after a check that there is no hole.
+async fn whole_log(store: &SqliteStore) -> usize {
+    let conversation = "d:1:2".parse().unwrap();
+    let (items_max, bytes_max) = (100_000, usize::MAX);
+    let query = PageQuery { conversation, reader: Reader::All, range: Range::Latest, items_max, bytes_max };
+    let page = store.pages(&[query]).await.unwrap().pop().unwrap().unwrap();
+    let seqs: Vec<u64> = page.messages.iter().filter_map(|message| message.seq).collect();
+    assert_eq!(seqs, (1..=page.head).collect::<Vec<_>>());
+    seqs.len()
+}
+
+/// A connection of somebody else's to the file.
+async fn stranger(path: &Path) -> SqliteConnection {
+    SqliteConnection::connect_with(&SqliteConnectOptions::new().filename(path)).await.unwrap()
+}
+
+#[tokio::test]
+async fn every_statement_finds_its_rows_by_an_index() {
+    let folder = testkit::scratch::folder("sqlite-plans");
+    let path = folder.path().join("plans.db");
+    let store = SqliteStore::open(&path, &Ambient::system()).await.unwrap();
+    let mut link = stranger(&path).await;
+    let tables = ["m", "p", "c", "messages", "places", "conversations", "own_messages"];
+    let mut plans = Vec::new();
+    for (name, statement) in statements::SQLITE.all() {
+        let explained = AssertSqlSafe(format!("EXPLAIN QUERY PLAN {statement}"));
+        for row in sqlx::query(explained).fetch_all(&mut link).await.unwrap() {
+            let step: String = row.get("detail");
+            let scanned = step.strip_prefix("SCAN ").and_then(|rest| rest.split(' ').next());
+            assert!(!scanned.is_some_and(|table| tables.contains(&table)), "{name}: {step}");
+            plans.push(format!("{name}: {step}"));
+        }
+    }
+    for expected in [
+        "pages: SEARCH m USING PRIMARY KEY (conversation=? AND seq>? AND seq<?)",
+        "said_before: SEARCH m USING PRIMARY KEY (conversation=? AND seq=?)",
+        "members: SEARCH p USING COVERING INDEX places_by_conversation (conversation=?)",
+        "groups: SEARCH p USING PRIMARY KEY (user_id=? AND conversation>? AND conversation<?)",
+    ] {
+        assert!(plans.iter().any(|step| step == expected), "{expected} is not among {plans:#?}");
+    }
+    store.close().await;
+}
+
+#[tokio::test]
+async fn a_commit_waits_for_the_disk_and_the_log_is_written_ahead() {
+    let folder = testkit::scratch::folder("sqlite-pragmas");
+    let store = SqliteStore::open(folder.path().join("p.db"), &Ambient::system()).await.unwrap();
+    let mut link = store.backend.connect().await.unwrap();
+    for (pragma, expected) in [("synchronous", 2), ("foreign_keys", 1), ("fullfsync", 0)] {
+        let rows = link.rows(format!("PRAGMA {pragma}"), vec![]).await.unwrap();
+        assert_eq!(rows.first().unwrap().number(0).unwrap(), expected, "{pragma}");
+    }
+    let rows = link.rows("PRAGMA journal_mode", vec![]).await.unwrap();
+    assert_eq!(rows.first().unwrap().text(0).unwrap(), "wal");
+    store.close().await;
+}
+
+/// A limit on pages stands for the disk: SQLite says the same.
+#[tokio::test]
+async fn a_full_disk_refuses_sends_and_heals_when_there_is_room_again() {
+    const PAGES_MAX: u32 = 60;
+    let folder = testkit::scratch::folder("sqlite-full");
+    let path = folder.path().join("full.db");
+    let store = SqliteStore::open_with(&path, &Ambient::system(), PAGES_MAX).await.unwrap();
+    let content = format!("\"{}\"", "x".repeat(9_000));
+    let to = || Target::User(user(2));
+    let mut kept = 0;
+    let error = loop {
+        match store.append(draft(kept, to(), &content)).await {
+            Ok(_) => kept += 1,
+            Err(StoreError::Port(error)) => break error,
+            Err(StoreError::Denied(denied)) => panic!("{denied}"),
+        }
+        assert!(kept < 1_000, "the disk is never full");
+    };
+    assert!(kept > 5, "{kept}");
+    assert!(matches!(error.retry, Retry::After(_)), "{}", error.chain());
+    assert!(error.chain().contains("full"), "{}", error.chain());
+    assert!(!store.state().up);
+    assert_eq!(whole_log(&store).await, kept, "what was kept can be read meanwhile, and nothing else");
+    assert!(store.append(draft(kept, to(), &content)).await.is_err(), "still full");
+
+    store.backend.pages_max.store(0, Ordering::Relaxed);
+    let down = async || store.state().up;
+    testkit::poll::until("the store notices by itself", Duration::from_secs(10), down).await;
+    let appended = store.append(draft(kept, to(), &content)).await.unwrap();
+    assert_eq!((appended.fresh, appended.message.seq), (true, Some(kept as u64 + 1)));
+    assert_eq!(whole_log(&store).await, kept + 1);
+    store.close().await;
+}
+
+#[tokio::test]
+async fn a_draft_that_the_database_refuses_fails_alone() {
+    let folder = testkit::scratch::folder("sqlite-refused");
+    let path = folder.path().join("refused.db");
+    let store = SqliteStore::open(&path, &Ambient::system()).await.unwrap();
+    let trigger = "CREATE TRIGGER refuse BEFORE INSERT ON messages WHEN NEW.content = '\"cursed\"' \
+        BEGIN SELECT RAISE(ABORT, 'cursed'); END";
+    stranger(&path).await.run(trigger, vec![]).await.unwrap();
+    // All are under way before the writer gets to work, so they share a transaction.
+    let content = |id: usize| if id % 7 == 3 { "\"cursed\"" } else { "\"fine\"" };
+    let sends = (0..50).map(|id| store.append(draft(id, Target::User(user(2)), content(id))));
+    let results = join_all(sends).await;
+    for (id, result) in results.iter().enumerate() {
+        match result {
+            Ok(_) => assert_eq!(content(id), "\"fine\""),
+            Err(StoreError::Denied(Denied::Unacceptable)) => assert_eq!(content(id), "\"cursed\""),
+            Err(error) => panic!("{id}: {error}"),
+        }
+    }
+    assert_eq!(whole_log(&store).await, 43);
+    assert!(store.state().up, "a refusal is no outage");
+    store.close().await;
+}
+
+#[tokio::test]
+async fn a_closed_store_finishes_what_waits_and_takes_nothing_more() {
+    let folder = testkit::scratch::folder("sqlite-close");
+    let path = folder.path().join("close.db");
+    let store = SqliteStore::open(&path, &Ambient::system()).await.unwrap();
+    // More than the queue and a transaction hold.
+    let sends = join_all((0..2_000).map(|id| store.append(draft(id, Target::User(user(2)), "1"))));
+    let (results, ()) = tokio::join!(sends, store.close());
+    assert!(results.iter().all(Result::is_ok));
+    let late = store.append(draft(9_999, Target::User(user(2)), "1")).await;
+    assert!(matches!(late, Err(StoreError::Port(_))));
+    let again = SqliteStore::open(&path, &Ambient::system()).await.unwrap();
+    assert_eq!(whole_log(&again).await, 2_000);
+    again.close().await;
+}
+
+#[tokio::test]
+async fn a_group_message_writes_no_row_per_member() {
+    let folder = testkit::scratch::folder("sqlite-fan-out");
+    let path = folder.path().join("group.db");
+    let store = SqliteStore::open(&path, &Ambient::system()).await.unwrap();
+    let group: GroupId = "g".parse().unwrap();
+    let members: Vec<UserId> = (1..=3_000).map(user).collect();
+    store.put_group(&group, Some(&members)).await.unwrap();
+    let mut link = stranger(&path).await;
+    let mut rows = async || -> BTreeSet<String> {
+        let places = "SELECT user_id || ' ' || read_seq || ' ' || own_above FROM places";
+        let found = link.rows(places, vec![]).await.unwrap();
+        found.iter().map(|row| row.text(0).unwrap().to_owned()).collect()
+    };
+    let before = rows().await;
+    for id in 0..3 {
+        store.append(draft(id, Target::Group(group.clone()), "1")).await.unwrap();
+    }
+    let after = rows().await;
+    assert_eq!(after.difference(&before).collect::<Vec<_>>(), ["1 3 0"], "only the sender's cursor moves");
+    store.close().await;
+}
+
+#[tokio::test]
+async fn a_file_of_a_newer_or_another_kind_is_refused_at_once() {
+    let folder = testkit::scratch::folder("sqlite-other");
+    let text = folder.path().join("text.db");
+    std::fs::write(
+        &text,
+        "this is a letter, not a database, and it is long enough to be read as one. ".repeat(50),
+    )
+    .unwrap();
+    let newer = folder.path().join("newer.db");
+    SqliteStore::open(&newer, &Ambient::system()).await.unwrap().close().await;
+    stranger(&newer).await.run("UPDATE _sqlx_migrations SET version = 999", vec![]).await.unwrap();
+    for path in [text, newer, folder.path().to_owned()] {
+        let error = SqliteStore::open(&path, &Ambient::system()).await.err().unwrap();
+        assert_eq!(error.retry, Retry::Never, "{}", error.chain());
+        assert!(error.chain().contains(&path.display().to_string()), "{}", error.chain());
+    }
+}
