@@ -141,7 +141,7 @@ export class ConversationView {
     this.#head.replaceChildren(
       el("button", { class: "round is-phone-only", type: "button", "aria-label": say("back"), testid: "back", on: { click: () => this.#actions.back() } }, icon("back")),
       avatar(title, conversation.face, conversation.isGroup),
-      el("div", { class: "self-text" }, el("h2", { class: "self-name", text: title, title: id, testid: "title" }), el("span", { class: "where", text: about })),
+      el("div", { class: "self-text" }, el("h1", { class: "self-name", text: title, title: id, testid: "title" }), el("span", { class: "where", text: about })),
       ...(canLeave ? [el("button", { class: "round", type: "button", "aria-label": say("leave"), title: say("leave"), testid: "leave", on: { click: () => this.#actions.leave(conversation) } }, icon("leave"))] : []),
     );
   }

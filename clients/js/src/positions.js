@@ -126,7 +126,9 @@ export class Positions {
    */
   head(conversation, head) {
     const place = this.#place(conversation);
-    place.at ??= head;
+    // Where we have only sent so far, what came after our first message was missed, and not just unread from before.
+    place.at ??= place.receipts.size > 0 ? Math.min(...place.receipts) - 1 : head;
+    this.#advance(place);
     place.target = Math.max(place.target, head);
     return place.at < place.target;
   }

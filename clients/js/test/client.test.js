@@ -584,6 +584,21 @@ test("what waits unread is told, and live goes on after it", async () => {
   assert.deepEqual(client.seqs(), [18]);
 });
 
+test("an answer that came while away is delivered also where nothing but an own message was known", async () => {
+  const { client, peer } = await online();
+  client.send({ user: "2" }, "a question").catch(() => {});
+  await peer.keep(57);
+  await until(() => client.unsent === 0, "the receipt");
+  peer.crash();
+  const next = await server.peer();
+  next.welcome({ unread: [{ conversation: "d:1:2", unread: 1, head: 58 }] });
+  const question = await next.frame("history");
+  assert.equal(question.after, 57);
+  next.say({ type: "page", id: question.id, conversation: "d:1:2", first: 1, messages: [message(58)], more: false });
+  await until(() => client.seqs().length === 1, "the answer");
+  assert.deepEqual(client.seqs(), [58]);
+});
+
 test("garbage from the server costs the connection, not the client", async () => {
   const { client, peer } = await online();
   peer.raw("{");

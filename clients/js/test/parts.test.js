@@ -142,6 +142,15 @@ test("the newest page of a conversation is enough to resume from, and does not s
   assert.deepEqual(seqs(positions.message(message(57)).deliver), [57]);
 });
 
+test("what waits unread at the start is not a hole, what came after an own message is", () => {
+  const positions = new Positions(LIMITS);
+  assert.equal(positions.head("d:1:2", 17), false);
+  assert.equal(positions.at("d:1:2"), 17);
+  for (const seq of [57, 58]) positions.receipt("d:1:3", seq);
+  assert.equal(positions.head("d:1:3", 60), true);
+  assert.equal(positions.at("d:1:3"), 58);
+});
+
 test("have names the latest conversations and fits its bytes", () => {
   const positions = new Positions({ ...LIMITS, conversationsMax: 3 });
   for (const user of ["2", "3", "4", "5"]) positions.message(message(7, { conversation: `d:1:${user}` }));
