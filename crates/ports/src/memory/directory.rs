@@ -140,8 +140,9 @@ impl Directory for MemoryDirectory {
         self.check_deadline(during, deadline_us)?;
         let mut restored = Vec::with_capacity(bindings.len());
         for binding in bindings {
-            restored.push(state.users.entry(binding.user.clone()).or_default().restore(binding));
             state.boots.note_user(&binding.boot, &binding.user);
+            restored.push(state.users.entry(binding.user.clone()).or_default().restore(binding));
+            state.tidy_user(&binding.user, &binding.boot);
         }
         Ok(restored)
     }

@@ -27,14 +27,11 @@ impl RedisDirectory {
         let mut words = reply.into_iter();
         let word: String = call.read(words.next().unwrap_or_default())?;
         if word != "bound" {
-            self.link.run(call, vec![self.unnote_user(&claim.boot, claim.session, &claim.user)]).await?;
-        }
-        match word.as_str() {
-            "late" => return Err(call.late()),
-            "full" => {
-                return Err(call.outage(format!("{DISPLACED_MAX} sessions of the user are not confirmed")));
+            if call.read::<i64>(words.next().unwrap_or_default())? == 0 {
+                self.link.run(call, vec![self.unnote_user(&claim.boot, claim.session, &claim.user)]).await?;
             }
-            _ => {}
+            let full = || call.outage(format!("{DISPLACED_MAX} sessions of the user are not confirmed"));
+            return Err(if word == "late" { call.late() } else { full() });
         }
         let generation: String = call.read(words.next().unwrap_or_default())?;
         let generation = generation.parse().map_err(|error| call.outage(error))?;
@@ -71,13 +68,18 @@ impl RedisDirectory {
         }));
         let replies = self.link.run(call, commands).await?;
         let mut restored = Vec::with_capacity(bindings.len());
-        let mut written = Vec::new();
+        let (mut written, mut gone) = (Vec::new(), Vec::new());
         for (binding, reply) in bindings.iter().zip(replies.into_iter().skip(notes_count)) {
             let mut words = call.read::<Vec<Value>>(reply)?.into_iter();
             let word: String = call.read(words.next().unwrap_or_default())?;
             match word.as_str() {
                 "late" => return Err(call.late()),
-                "superseded" => restored.push(Restored::Superseded),
+                "superseded" => {
+                    restored.push(Restored::Superseded);
+                    if call.read::<i64>(words.next().unwrap_or_default())? == 0 {
+                        gone.push(self.unnote_user(&binding.boot, binding.session, &binding.user));
+                    }
+                }
                 _ => {
                     let displaced = record::displaced(call.read(words.next().unwrap_or_default())?);
                     restored.push(Restored::Stands { displaced });
@@ -89,6 +91,7 @@ impl RedisDirectory {
                 written.push(Settling { user, expected: Expected::Anything, node });
             }
         }
+        self.link.run(call, gone).await?;
         self.settle(call, written).await;
         Ok(restored)
     }

@@ -70,34 +70,42 @@ async fn keys_and_fields_are_named_as_the_design_says() {
     assert_eq!(bed.command(&["HEXISTS", &format!("{prefix}:user:1"), "slot:d:web"]).await, Reply::Integer(1));
 }
 
-/// 20 users, 100 logins each, on two connections.
+/// 20 users, 80 or 120 logins each, by 40 racers on two connections.
 #[tokio::test]
 async fn of_two_thousand_racing_claims_each_is_told_of_exactly_those_before_it() {
     let bed = Bed::start().await;
     let boot = bed.boot("node-1");
     let clients = [Arc::new(bed.connect().await), Arc::new(bed.connect().await)];
     let mut racing = JoinSet::new();
-    for number in 0..2_000 {
-        let claim = bed.login(&format!("user-{}", number % 20), &boot);
-        let client = Arc::clone(&clients[number / 20 % 2]);
-        racing.spawn(async move { (claim.clone(), client.claim(&claim).await.unwrap()) });
+    for racer in 0..40 {
+        let claims: Vec<_> =
+            (0..50).map(|number| bed.login(&format!("user-{}", number % 20), &boot)).collect();
+        let client = Arc::clone(&clients[racer % 2]);
+        racing.spawn(async move {
+            let mut made = Vec::new();
+            for claim in claims {
+                let claimed = client.claim(&claim).await.unwrap();
+                made.push((claim, claimed));
+            }
+            made
+        });
     }
     let mut by_user: BTreeMap<String, BTreeMap<u64, _>> = BTreeMap::new();
-    for (claim, claimed) in racing.join_all().await {
+    for (claim, claimed) in racing.join_all().await.into_iter().flatten() {
         let of_user = by_user.entry(claim.user.to_string()).or_default();
         let twin = of_user.insert(claimed.generation, (claim.session, claimed.displaced));
         assert!(twin.is_none(), "two logins with one generation");
     }
     for (user, logins) in by_user {
         let order: Vec<_> = logins.values().map(|(session, _)| *session).collect();
-        assert_eq!(order.len(), 100);
+        assert!(order.len() >= 80, "{} logins of {user}", order.len());
         for (number, (_, mut displaced)) in logins.into_values().enumerate() {
             displaced.sort_by_key(|displaced| displaced.generation);
             let told: Vec<_> = displaced.iter().map(|displaced| displaced.session).collect();
             assert_eq!(told, order[..number]);
         }
         let sessions: Vec<_> = bound(&clients[0], &user).await.iter().map(|held| held.session).collect();
-        assert_eq!(sessions, order[99..]);
+        assert_eq!(sessions, order[order.len() - 1..]);
     }
 }
 

@@ -1,24 +1,18 @@
 -- Writes a binding again with its own generation; also tells whether it still stands.
 -- KEYS[1]  the user's hash
 -- ARGV     session, slot, device, boot, since_ms, deadline_us, generation
--- Returns  {'late'} | {'superseded'} | {'stands', told} | {'written', told}
+-- Returns  {'late'} | {'superseded', 1 if the session is kept as displaced else 0} | {'stands', told} | {'written', told}
 local session, slot, device, boot, since = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
 if is_late(ARGV[6]) then return { 'late' } end
 
--- It still has to be told that it was displaced, and where it is now.
-local own = displaced[session]
+-- One that was displaced still has to be told so, and where it is now.
+local own = find(session, slot)
 if own then
-  own.boot = boot
-  write_displaced(own)
-  return { 'superseded' }
-end
-local holder = bound[slot]
-local generation = tonumber(ARGV[7])
-if holder and holder.session == session then
-  holder.boot = boot
-  write_bound(holder)
+  move(own, boot)
+  if displaced[session] then return { 'superseded', 1 } end
   return { 'stands', told() }
 end
-if holder and holder.generation >= generation then return { 'superseded' } end
+local generation = tonumber(ARGV[7])
+if bound[slot] and bound[slot].generation >= generation then return { 'superseded', 0 } end
 bind({ session = session, device = device, boot = boot, generation = generation, since = since, slot = slot })
 return { 'written', told() }

@@ -36,6 +36,16 @@ local function write_displaced(holder)
   redis.call('HSET', KEYS[1], 'displaced:' .. holder.session, text(holder) .. ' ' .. holder.slot)
 end
 
+local function find(session, slot)
+  if displaced[session] then return displaced[session] end
+  if bound[slot] and bound[slot].session == session then return bound[slot] end
+end
+
+local function move(holder, boot)
+  holder.boot = boot
+  if displaced[holder.session] then write_displaced(holder) else write_bound(holder) end
+end
+
 local function confirm(session)
   displaced[session] = nil
   redis.call('HDEL', KEYS[1], 'displaced:' .. session)
