@@ -16,9 +16,9 @@ import { Line } from "./line.js";
 export class Client {
   /** @param {import("./index.js").ClientOptions} options */
   constructor(options) {
-    this.#user = options.user;
+    this.#user = typeof options.user === "number" ? String(options.user) : options.user;
     this.#limits = { ...LIMITS, ...options.limits };
-    this.#line = new Line({ options, limits: this.#limits, clock: new Clock(options.timers), events: this.#events });
+    this.#line = new Line({ options: { ...options, user: this.#user }, limits: this.#limits, clock: new Clock(options.timers), events: this.#events });
   }
 
   #user;

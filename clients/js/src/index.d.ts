@@ -144,7 +144,7 @@ export interface Limits {
 export interface ClientOptions {
   /** Where the WebSocket is, without the user: `wss://chat.example/ws`. In a browser also relative: `/ws`. */
   url: string | URL;
-  user: string;
+  user: string | number;
   /** Which kind of client this is: `web`, `ios` ... */
   device?: string;
   /** A token, or a function that gets one; it is called for every connection and before the token ends. */

@@ -24,7 +24,7 @@ import { Requests } from "./requests.js";
 export class Line {
   /**
    * @param {object} parts
-   * @param {import("./index.js").ClientOptions} parts.options
+   * @param {import("./index.js").ClientOptions & {user: string}} parts.options
    * @param {import("./index.js").Limits} parts.limits
    * @param {import("./clock.js").Clock} parts.clock
    * @param {import("./emitter.js").Emitter} parts.events

@@ -55,6 +55,12 @@ test("the address names user and device, the subprotocols version and token", as
   assert.deepEqual(peer.protocols, ["trunkline.v1", "bearer.t.o-k_en"]);
 });
 
+test("a user may be a number, and stays a string everywhere", async () => {
+  const { client, peer } = await online({ user: 17 });
+  assert.equal(peer.url.pathname, "/ws/17");
+  assert.equal(client.user, "17");
+});
+
 test("a token that does not fit a subprotocol, or shall not be one, goes in hello", async () => {
   for (const options of [{ token: "with space" }, { token: "plain", tokenIn: "hello" }]) {
     const client = newClient(options);
