@@ -5,7 +5,7 @@
 use serde_json::{Map, Value};
 use wire::id::UserId;
 
-use super::{bad_token::BadToken, settings::Settings};
+use super::{bad_token::BadToken, verifier_settings::VerifierSettings};
 use crate::admission::auth::Identity;
 
 /// The latest time that is told apart, in milliseconds since 1970: the largest integer that JavaScript holds exactly.
@@ -15,7 +15,7 @@ const TIME_MS_MAX: u64 = (1 << 53) - 1;
 /// Who is named by claims that hold at `now_ms`.
 pub(super) fn identify(
     claims: &Map<String, Value>,
-    settings: &Settings,
+    settings: &VerifierSettings,
     now_ms: u64,
 ) -> Result<Identity, BadToken> {
     let leeway_ms = u64::try_from(settings.leeway.as_millis()).unwrap_or(u64::MAX);

@@ -13,13 +13,13 @@ mod compact;
 mod key_spec;
 mod mint;
 mod ring_provider;
-mod settings;
 mod verifier;
+mod verifier_settings;
 
 pub use algorithm::Algorithm;
 pub use bad_key::BadKey;
 pub use bad_token::BadToken;
 pub use key_spec::KeySpec;
 pub use mint::mint;
-pub use settings::{LEEWAY, Settings};
 pub use verifier::Verifier;
+pub use verifier_settings::{LEEWAY, VerifierSettings};

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::{
     bad_key::BadKey, bad_token::BadToken, checking_key::CheckingKey, claims, compact::Compact, ring_provider,
-    settings::Settings,
+    verifier_settings::VerifierSettings,
 };
 use crate::admission::auth::Identity;
 
@@ -17,12 +17,12 @@ use crate::admission::auth::Identity;
 pub struct Verifier {
     keys: Vec<CheckingKey>,
     /// Its keys have moved to `keys`.
-    settings: Settings,
+    settings: VerifierSettings,
 }
 
 impl Verifier {
     /// Makes the keys ready. Whatever is wrong with one of them is said here, not at the first login.
-    pub fn new(mut settings: Settings) -> Result<Verifier, BadKey> {
+    pub fn new(mut settings: VerifierSettings) -> Result<Verifier, BadKey> {
         ring_provider::install();
         let specs = std::mem::take(&mut settings.keys);
         if specs.is_empty() {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use node::token::{Algorithm, BadToken, Settings, Verifier};
+use node::token::{Algorithm, BadToken, Verifier, VerifierSettings};
 use proptest::prelude::*;
 
 use super::*;
@@ -48,7 +48,7 @@ fn times_hold_with_a_minute_of_leeway_on_either_side() {
 #[test]
 fn exp_may_be_absent_where_the_configuration_allows_but_is_never_overlooked() {
     let keys = vec![spec(Algorithm::Hs256, SECRET)];
-    let verifier = Verifier::new(Settings { require_exp: false, ..settings(keys) }).unwrap();
+    let verifier = Verifier::new(VerifierSettings { require_exp: false, ..settings(keys) }).unwrap();
     check(
         &verifier,
         &[
@@ -77,7 +77,7 @@ fn the_end_of_a_token_is_told_in_milliseconds_and_can_be_added_to() {
 fn leeway_is_the_configurations() {
     let keys = vec![spec(Algorithm::Hs256, SECRET)];
     let leeway = Duration::ZERO;
-    let verifier = Verifier::new(Settings { leeway, ..settings(keys) }).unwrap();
+    let verifier = Verifier::new(VerifierSettings { leeway, ..settings(keys) }).unwrap();
     check(
         &verifier,
         &[
@@ -133,7 +133,7 @@ fn another_claim_may_name_the_user_and_then_sub_is_not_looked_at() {
     let keys = vec![spec(Algorithm::Hs256, SECRET)];
     let user_claim = "https://example.org/uid".to_owned();
     check(
-        &Verifier::new(Settings { user_claim, ..settings(keys) }).unwrap(),
+        &Verifier::new(VerifierSettings { user_claim, ..settings(keys) }).unwrap(),
         &[
             ("both", until_later(r#""sub":"1","https://example.org/uid":2"#), Ok("2")),
             ("sub of a strange type", until_later(r#""sub":{},"https://example.org/uid":2"#), Ok("2")),
@@ -153,7 +153,7 @@ fn the_audience_is_checked_where_one_is_configured() {
     let audience = vec!["chat".to_owned(), "chat-test".to_owned()];
     let aud = |aud: &str| until_later(&format!(r#""sub":"1","aud":{aud}"#));
     check(
-        &Verifier::new(Settings { audience, ..settings(keys.clone()) }).unwrap(),
+        &Verifier::new(VerifierSettings { audience, ..settings(keys.clone()) }).unwrap(),
         &[
             ("text", aud(r#""chat""#), Ok("1")),
             ("the other one", aud(r#""chat-test""#), Ok("1")),

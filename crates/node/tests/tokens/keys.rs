@@ -1,6 +1,6 @@
 //! Keys: each algorithm signs and checks, what OpenSSL signed is accepted, and a key that cannot do its work is refused at start.
 
-use node::token::{Algorithm, BadKey, BadToken, KeySpec, Settings, Verifier, mint};
+use node::token::{Algorithm, BadKey, BadToken, KeySpec, Verifier, VerifierSettings, mint};
 use serde_json::json;
 
 use super::*;
@@ -135,7 +135,7 @@ fn a_key_that_cannot_check_is_refused_at_start() {
         let error = Verifier::new(settings(keys)).expect_err(name).to_string();
         assert!(error.starts_with(expected), "{algorithm}, {name}: {error}");
     }
-    assert_eq!(Verifier::new(Settings::default()).unwrap_err(), BadKey::NoKey);
+    assert_eq!(Verifier::new(VerifierSettings::default()).unwrap_err(), BadKey::NoKey);
     assert!(Verifier::new(settings(vec![spec(Algorithm::Hs256, [7; 32])])).is_ok());
 }
 

@@ -9,7 +9,7 @@ mod signature_cases;
 use std::{collections::HashMap, path::Path};
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-use node::token::{Algorithm, BadToken, KeySpec, Settings, Verifier};
+use node::token::{Algorithm, BadToken, KeySpec, Verifier, VerifierSettings};
 use ring::hmac;
 use serde_json::{Map, Value};
 
@@ -34,8 +34,8 @@ fn named(kid: &str, algorithm: Algorithm, key: impl Into<Vec<u8>>) -> KeySpec {
     KeySpec { kid: Some(kid.to_owned()), ..spec(algorithm, key) }
 }
 
-fn settings(keys: Vec<KeySpec>) -> Settings {
-    Settings { keys, ..Settings::default() }
+fn settings(keys: Vec<KeySpec>) -> VerifierSettings {
+    VerifierSettings { keys, ..VerifierSettings::default() }
 }
 
 fn verifier(keys: Vec<KeySpec>) -> Verifier {

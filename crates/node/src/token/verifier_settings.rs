@@ -10,7 +10,7 @@ pub const LEEWAY: Duration = Duration::from_secs(60);
 
 /// What the configuration says of tokens.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Settings {
+pub struct VerifierSettings {
     /// The keys that tokens are checked with.
     pub keys: Vec<KeySpec>,
     /// The claim that names the user.
@@ -23,9 +23,9 @@ pub struct Settings {
     pub leeway: Duration,
 }
 
-impl Default for Settings {
-    fn default() -> Settings {
-        Settings {
+impl Default for VerifierSettings {
+    fn default() -> VerifierSettings {
+        VerifierSettings {
             keys: Vec::new(),
             user_claim: "sub".to_owned(),
             require_exp: true,
