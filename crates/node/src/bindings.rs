@@ -46,7 +46,10 @@ pub struct Bindings {
 
 impl Bindings {
     /// Keeps `directory` true of the sessions in `hub`.
-    #[expect(clippy::too_many_arguments, reason = "each is another room of the node, and they are wired in one place")]
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "each is another room of the node, and they are wired in one place"
+    )]
     pub fn new(
         directory: Arc<dyn Directory>,
         view: Arc<View>,
@@ -78,8 +81,9 @@ impl Bindings {
             slots_max: self.slots_max,
         };
         let limited = tokio::time::timeout(self.times.claim_limit, self.directory.claim(&claim)).await;
-        let claimed = limited
-            .unwrap_or_else(|_| Err(PortError::timed_out(Seam::Directory, "claim a slot", self.times.claim_limit)));
+        let claimed = limited.unwrap_or_else(|_| {
+            Err(PortError::timed_out(Seam::Directory, "claim a slot", self.times.claim_limit))
+        });
         let claimed = match claimed {
             Ok(claimed) => claimed,
             Err(error) => {
@@ -133,10 +137,7 @@ impl Bindings {
 
     /// Writes the bindings of sessions again under the present boot; superseded ones are ended with 4500.
     /// Returns how many stand and how many were superseded.
-    pub async fn restore(
-        self: &Arc<Self>,
-        sessions: &[Arc<Session>],
-    ) -> Result<(usize, usize), PortError> {
+    pub async fn restore(self: &Arc<Self>, sessions: &[Arc<Session>]) -> Result<(usize, usize), PortError> {
         let (mut standing, mut superseded) = (0, 0);
         for (idx, batch) in sessions.chunks(RESTORE_BATCH).enumerate() {
             if idx > 0 {
@@ -144,10 +145,8 @@ impl Bindings {
                 tokio::time::sleep(self.restore_pause()).await;
             }
             let boot = self.view.boot();
-            let claimed: Vec<(&Arc<Session>, Binding)> = batch
-                .iter()
-                .filter_map(|session| Some((session, session.binding(boot.clone())?)))
-                .collect();
+            let claimed: Vec<(&Arc<Session>, Binding)> =
+                batch.iter().filter_map(|session| Some((session, session.binding(boot.clone())?))).collect();
             let bindings: Vec<Binding> = claimed.iter().map(|(_, binding)| binding.clone()).collect();
             if bindings.is_empty() {
                 continue;

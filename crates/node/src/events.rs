@@ -296,7 +296,9 @@ impl fmt::Display for Event<'_> {
             Event::NodeReady { ws, api: None } => write!(f, "ready: WebSocket on {ws}"),
             Event::DrainBegan { sessions } => write!(f, "draining {sessions} sessions"),
             Event::DrainEnded => f.write_str("drained"),
-            Event::HandshakeRefused { status, reason } => write!(f, "handshake refused with {status}: {reason}"),
+            Event::HandshakeRefused { status, reason } => {
+                write!(f, "handshake refused with {status}: {reason}")
+            }
             Event::SessionOpened { user, session } => write!(f, "session {session} of {user} opened"),
             Event::SessionClosed { user, session, code, by_client, lived } => {
                 let by = if *by_client { "by the client" } else { "by us" };
@@ -323,13 +325,19 @@ impl fmt::Display for Event<'_> {
             Event::EnvelopeArrived { kind } => write!(f, "{kind} envelope arrived"),
             Event::EnvelopeRefused { why } => write!(f, "a body from the bus was dropped: {why}"),
             Event::EnvelopeExpired => f.write_str("an envelope was too old to deliver"),
-            Event::EnvelopeMisplaced { sent_on: true } => f.write_str("an envelope was sent on: its user has moved"),
+            Event::EnvelopeMisplaced { sent_on: true } => {
+                f.write_str("an envelope was sent on: its user has moved")
+            }
             Event::EnvelopeMisplaced { sent_on: false } => {
                 f.write_str("an envelope's user is no longer here, nor anywhere that it may be sent on to")
             }
             Event::RepeatDropped => f.write_str("a repeated message was dropped"),
-            Event::ForeignUndeliverable => f.write_str("a message of another system is for a user who is nowhere"),
-            Event::ClassicTooLong => f.write_str("a frame was too long for classic clients and was not written"),
+            Event::ForeignUndeliverable => {
+                f.write_str("a message of another system is for a user who is nowhere")
+            }
+            Event::ClassicTooLong => {
+                f.write_str("a frame was too long for classic clients and was not written")
+            }
             Event::HeadRemembered => f.write_str("a post failed; its conversation's head is told later"),
             Event::InboxWasDeaf { deaf } => write!(f, "nothing could be heard on the bus for {deaf:.1?}"),
             Event::CaughtUp { messages, sessions } => {

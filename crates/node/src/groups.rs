@@ -91,7 +91,12 @@ impl Groups {
     }
 
     /// Makes a session one of the group's on this node, and waits until the directory knows of the interest.
-    pub async fn enter(&self, group: &GroupId, session: &Arc<Session>, joined: bool) -> Result<(), PortError> {
+    pub async fn enter(
+        &self,
+        group: &GroupId,
+        session: &Arc<Session>,
+        joined: bool,
+    ) -> Result<(), PortError> {
         let entry = self.groups().entry(group.clone()).or_insert_with(|| Group::new(group)).clone();
         {
             let mut state = entry.state();
@@ -220,7 +225,11 @@ impl Groups {
 
     /// The groups that have sessions here.
     pub fn present(&self) -> Vec<GroupId> {
-        self.groups().iter().filter(|(_, group)| !group.state().members.is_empty()).map(|(id, _)| id.clone()).collect()
+        self.groups()
+            .iter()
+            .filter(|(_, group)| !group.state().members.is_empty())
+            .map(|(id, _)| id.clone())
+            .collect()
     }
 
     /// Tells the directory of all interest again, under the present boot.
@@ -319,7 +328,8 @@ impl Group {
         }
         let gone = |member: &&LocalMember| newer && member.since.is_none();
         let left = state.members.iter().filter(gone).map(|member| member.session.clone()).collect();
-        let stay = state.members.iter().filter(|member| !gone(member)).map(|member| member.session.id).collect();
+        let stay =
+            state.members.iter().filter(|member| !gone(member)).map(|member| member.session.id).collect();
         (left, stay)
     }
 

@@ -324,4 +324,3 @@ pub enum TakeError {
     #[error(transparent)]
     Port(#[from] PortError),
 }
-

@@ -237,4 +237,3 @@ fn audience_of(delivery: &Delivery) -> Audience {
         None => Audience::Users(delivery.users.clone()),
     }
 }
-

@@ -30,7 +30,9 @@ pub mod requests;
 pub mod session;
 pub mod sweep;
 pub mod token;
+pub mod watch;
 pub mod wheel;
 
 pub use config::Config;
 pub use node::{Node, Seams, StartError};
+pub use watch::Watch;

@@ -40,6 +40,7 @@ use crate::post::Post;
 use crate::requests::Desk;
 use crate::session::Roads;
 use crate::sweep::Sweep;
+use crate::watch::Watch;
 use crate::wheel::Wheel;
 
 /// How often a start that waits says so, and tries again.
@@ -358,6 +359,12 @@ impl Node {
     /// Its HTTP interface, for another listener.
     pub fn api(&self) -> ApiState {
         self.rooms.api.clone()
+    }
+
+    /// Looks at it for metrics.
+    pub fn watch(&self) -> Watch {
+        let (node, hub) = (self.rooms.config.name.clone(), self.rooms.hub.clone());
+        Watch { node, hub, health: self.rooms.api.health.clone() }
     }
 
     /// Live sessions.

@@ -114,7 +114,11 @@ mod tests {
         order.arrive(&id("g:a"), 5, 5, now + HOLD / 2);
         assert!(order.due(now + HOLD / 2).is_empty());
         assert_eq!(order.due(now + HOLD), [3]);
-        assert_eq!(order.arrive(&id("g:a"), 2, 2, now + HOLD), [2], "late ones go on: each session checks for itself");
+        assert_eq!(
+            order.arrive(&id("g:a"), 2, 2, now + HOLD),
+            [2],
+            "late ones go on: each session checks for itself"
+        );
         assert_eq!(order.due(now + HOLD * 2), [5]);
         assert!(order.due(now + IDLE * 2).is_empty());
         assert!(order.conversations.is_empty());

@@ -94,7 +94,9 @@ impl Desk {
             }
             ClientFrame::Join { id, group } => self.join(session, id.as_ref(), &group).await,
             ClientFrame::Leave { id, group } => self.leave(session, id.as_ref(), &group).await,
-            ClientFrame::Hello { id, token, epoch, have } => self.hello(session, id, token, epoch, have).await,
+            ClientFrame::Hello { id, token, epoch, have } => {
+                self.hello(session, id, token, epoch, have).await
+            }
             // Answered by the session itself.
             ClientFrame::Ping { .. } => Ok(()),
         }
@@ -176,7 +178,9 @@ impl Desk {
                 let told = self.told_group(store, &group).await?;
                 match told {
                     Some(version) => {
-                        self.dispatch.notice(frame, key, Vec::new(), Some((group, Some(version))), origin).await;
+                        self.dispatch
+                            .notice(frame, key, Vec::new(), Some((group, Some(version))), origin)
+                            .await;
                     }
                     None => self.dispatch.notice(frame, key, vec![user.clone()], None, origin).await,
                 }
@@ -383,9 +387,7 @@ impl Desk {
         let verified = verifier.verify(token, self.arriving.unix_ms());
         match verified {
             Ok(identity) if identity.user == session.user => Ok(self.arriving.expiry(identity.expires_ms)),
-            Ok(_) if !knocking => {
-                Err(Refusal::new(ErrorCode::Forbidden, "the token is another user's"))
-            }
+            Ok(_) if !knocking => Err(Refusal::new(ErrorCode::Forbidden, "the token is another user's")),
             Err(_) if !knocking => Err(Refusal::new(ErrorCode::Unauthorized, "the token is not accepted")),
             Ok(_) | Err(_) => {
                 session.apply(Event::Evict(wire::CloseCode::BadToken), Instant::now());

@@ -124,7 +124,8 @@ fn bus(config: &Config) -> String {
     }
 }
 
-fn store(store: &StoreBackend) -> String {
+/// Where messages are kept, in words.
+pub fn store(store: &StoreBackend) -> String {
     match store {
         StoreBackend::None => "none: nothing is kept".to_owned(),
         StoreBackend::Memory => "memory: everything is lost at exit".to_owned(),

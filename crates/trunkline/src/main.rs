@@ -5,32 +5,34 @@ use std::{
     process::ExitCode,
 };
 
+use ports::Clock;
 use trunkline::{
     check,
-    cli::{Cli, Command, ConfigArgs},
+    cli::{Cli, Command, ConfigArgs, TokenArgs},
     config::{self, ProcessEnvironment},
     exit::Exit,
+    run, token,
 };
 
 fn main() -> ExitCode {
     let exit = match Cli::parse_or_exit(std::env::args_os()) {
-        Ok(cli) => run(cli.command),
+        Ok(cli) => perform(cli.command),
         Err(exit) => exit,
     };
     exit.into()
 }
 
-fn run(command: Command) -> Exit {
+fn perform(command: Command) -> Exit {
     let mut out = io::stdout().lock();
     let ended = match command {
         Command::Check(arguments) => check::run(&arguments, &ProcessEnvironment, &mut out),
         Command::Config(arguments) => print_settings(&arguments, &mut out),
-        Command::Up(_)
-        | Command::Node(_)
-        | Command::Gateway(_)
-        | Command::Token(_)
-        | Command::Send(_)
-        | Command::Tail(_) => Err(io::Error::other("not wired yet")),
+        Command::Up(arguments) => return run::up::up(&arguments),
+        Command::Node(arguments) => return run::node::node(&arguments),
+        Command::Gateway(arguments) => return run::gateway::gateway(&arguments),
+        Command::Send(arguments) => return run::talk::send(&arguments),
+        Command::Tail(arguments) => return run::talk::tail(&arguments),
+        Command::Token(arguments) => print_token(&arguments, &mut out),
     };
     ended.unwrap_or_else(|error| {
         // Whoever reads closed the pipe (`trunkline config --all | head`): nobody is left to be told.
@@ -46,4 +48,12 @@ fn print_settings(arguments: &ConfigArgs, out: &mut dyn Write) -> io::Result<Exi
         if arguments.markdown { config::configuration_page() } else { config::settings_list(arguments.all) };
     out.write_all(page.as_bytes())?;
     Ok(Exit::Done)
+}
+
+fn print_token(arguments: &TokenArgs, out: &mut dyn Write) -> io::Result<Exit> {
+    let now_seconds = Clock::System.unix_ms() / 1_000;
+    match token::make(arguments, &ProcessEnvironment, now_seconds) {
+        Ok(token) => writeln!(out, "{token}").map(|()| Exit::Done),
+        Err(problems) => Ok(run::Failure::from(problems).print()),
+    }
 }

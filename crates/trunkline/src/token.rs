@@ -4,6 +4,8 @@
 
 use std::path::Path;
 
+use node::token::{self, KeySpec};
+
 use crate::{
     cli::TokenArgs,
     config::{
@@ -19,6 +21,31 @@ pub struct TokenOrder {
     pub key: TokenKey,
     /// What it says.
     pub claims: serde_json::Map<String, serde_json::Value>,
+}
+
+/// The token that `arguments` ask for, at `now_seconds` since 1970.
+pub fn make(
+    arguments: &TokenArgs,
+    environment: &dyn Environment,
+    now_seconds: u64,
+) -> Result<String, Problems> {
+    let order = order(arguments, environment, now_seconds)?;
+    token::mint(&key_spec(&order.key), &order.claims)
+        .map_err(|error| Problem::general(format!("the key: {error}")).into())
+}
+
+/// A key in the words of the node, which signs and checks.
+pub fn key_spec(key: &TokenKey) -> KeySpec {
+    let algorithm = match key.algorithm {
+        Algorithm::Hs256 => token::Algorithm::Hs256,
+        Algorithm::Hs384 => token::Algorithm::Hs384,
+        Algorithm::Hs512 => token::Algorithm::Hs512,
+        Algorithm::Rs256 => token::Algorithm::Rs256,
+        Algorithm::Rs512 => token::Algorithm::Rs512,
+        Algorithm::Es256 => token::Algorithm::Es256,
+        Algorithm::EdDsa => token::Algorithm::EdDsa,
+    };
+    KeySpec { algorithm, key: key.key.expose().to_vec(), kid: key.kid.clone() }
 }
 
 /// What `arguments` ask for, at `now_seconds` since 1970.
@@ -93,14 +120,27 @@ mod tests {
     use clap::Parser;
 
     use super::*;
-    use crate::cli::{Cli, Command};
+    use crate::{
+        cli::{Cli, Command},
+        config::Secret,
+    };
 
-    fn ordered(arguments: &[&str]) -> Result<TokenOrder, String> {
+    type Asked<T> = fn(&TokenArgs, &dyn Environment, u64) -> Result<T, Problems>;
+
+    fn asked<T>(ask: Asked<T>, arguments: &[&str]) -> Result<T, String> {
         let cli = Cli::try_parse_from(["trunkline", "token"].iter().chain(arguments))
             .map_err(|error| error.to_string())?;
         let Command::Token(arguments) = cli.command else { return Err("another command".to_owned()) };
         let environment: BTreeMap<String, String> = [("HOSTNAME".to_owned(), "test".to_owned())].into();
-        order(&arguments, &environment, 1_000).map_err(|problems| problems.to_string())
+        ask(&arguments, &environment, 1_000).map_err(|problems| problems.to_string())
+    }
+
+    fn ordered(arguments: &[&str]) -> Result<TokenOrder, String> {
+        asked(order, arguments)
+    }
+
+    fn made(arguments: &[&str]) -> Result<String, String> {
+        asked(make, arguments)
     }
 
     #[test]
@@ -115,6 +155,38 @@ mod tests {
         assert_eq!(order.key.key.expose(), b"0123456789abcdef0123456789abcdef");
         let claims = serde_json::Value::Object(order.claims);
         assert_eq!(claims, serde_json::json!({ "uid": "42", "aud": "chat", "iat": 1_000, "exp": 8_200 }));
+    }
+
+    #[test]
+    fn a_node_with_the_same_file_lets_the_token_in() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("trunkline.yml");
+        let text = "auth: { user_claim: uid, audience: chat, keys: [{ algorithm: HS256, kid: a, key: 0123456789abcdef0123456789abcdef }] }\n";
+        std::fs::write(&file, text).unwrap();
+        let now_ms = 1_000_000;
+        let token = made(&["--user", "42", "-c", file.to_str().unwrap(), "--expires", "2h"]).unwrap();
+        let key = TokenKey {
+            algorithm: Algorithm::Hs256,
+            key: Secret::new("0123456789abcdef0123456789abcdef"),
+            kid: Some("a".to_owned()),
+        };
+        let verifier = token::Verifier::new(token::VerifierSettings {
+            keys: vec![key_spec(&key)],
+            user_claim: "uid".to_owned(),
+            audience: vec!["chat".to_owned()],
+            ..token::VerifierSettings::default()
+        });
+        let identity = verifier.unwrap().verify(&token, now_ms).unwrap();
+        assert_eq!((identity.user.as_str(), identity.expires_ms), ("42", Some(now_ms + 7_200_000)));
+    }
+
+    #[test]
+    fn a_key_that_cannot_sign_is_said() {
+        let short = made(&["--user", "1", "--key", "secret"]).unwrap_err();
+        assert!(short.starts_with("the key: a key for HS256 needs at least 32 bytes, and this has 6"), "{short}");
+        let text = "0123456789abcdef0123456789abcdef";
+        let private = made(&["--user", "1", "--key", text, "--algorithm", "ES256"]).unwrap_err();
+        assert_eq!(private, "the key: this is not a private key, which signing for ES256 needs");
     }
 
     #[test]

@@ -125,3 +125,32 @@ fn config_lists_main_settings_or_all() {
     assert!(short.contains("ws.port = 19998") && !short.contains("gateway.eject_max"));
     assert!(long.contains("gateway.eject_max = 60s"));
 }
+
+#[test]
+fn token_prints_a_token_and_nothing_else_or_says_what_is_wrong_with_64() {
+    let key = "0123456789abcdef0123456789abcdef";
+    let output = trunkline(&["token", "--user", "42", "--key", key, "--audience", "chat"]);
+    assert_eq!((output.status.code(), output.stderr.is_empty()), (Some(0), true));
+    let printed = said(&output);
+    let token = printed.strip_suffix('\n').expect("one line");
+    let verifier = node::token::Verifier::new(node::token::VerifierSettings {
+        keys: vec![node::token::KeySpec {
+            algorithm: node::token::Algorithm::Hs256,
+            key: key.into(),
+            kid: None,
+        }],
+        audience: vec!["chat".to_owned()],
+        ..node::token::VerifierSettings::default()
+    });
+    let now_ms = ports::Clock::System.unix_ms();
+    let identity = verifier.expect("a key").verify(token, now_ms).expect("a good token");
+    let left_ms = identity.expires_ms.expect("an end") - now_ms;
+    assert_eq!(identity.user.as_str(), "42");
+    assert!((3_540_000..=3_600_000).contains(&left_ms), "an hour by default, not {left_ms} ms");
+
+    let output = trunkline(&["token", "--user", "42", "--key", "very-secret"]);
+    assert_eq!((output.status.code(), output.stdout.is_empty()), (Some(64), true));
+    let error = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(error.starts_with("trunkline: the key: a key for HS256 needs at least 32 bytes"), "{error}");
+    assert!(!error.contains("very-secret"), "{error}");
+}

@@ -3,8 +3,8 @@
 //! With the identity known at the handshake the claim precedes the 101, so whoever sees a 101 can be written to.
 //! A browser cannot see a status: where its token is refused, it is let in and told by `bye` and Close 4501.
 
-pub mod auth;
 mod ask;
+pub mod auth;
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -168,10 +168,14 @@ impl Admission {
             Auth::Path => Ok(Some(Identity { user: ask.user.clone(), expires_ms: None })),
             Auth::Header(name) => {
                 if !self.config.trusted_proxies.contains(peer.remote.ip()) {
-                    return Err(Refusal::new(ErrorCode::Unauthorized, "only the gateway in front may come in"));
+                    return Err(Refusal::new(
+                        ErrorCode::Unauthorized,
+                        "only the gateway in front may come in",
+                    ));
                 }
                 let mut values = request.headers().get_all(name).iter();
-                let user = values.next().and_then(|value| value.to_str().ok()).filter(|_| values.next().is_none());
+                let user =
+                    values.next().and_then(|value| value.to_str().ok()).filter(|_| values.next().is_none());
                 let user = user.and_then(|user| user.parse::<UserId>().ok());
                 let user = user.ok_or_else(|| {
                     Refusal::new(ErrorCode::Unauthorized, format!("no user in the header {name}"))
@@ -181,8 +185,8 @@ impl Admission {
             Auth::Tokens(verifier) => match &ask.token {
                 Some(token) => {
                     let identity = verifier.verify(token, self.ambient.clock.unix_ms());
-                    let identity = identity
-                        .map_err(|error| Refusal::new(ErrorCode::Unauthorized, error.to_string()))?;
+                    let identity =
+                        identity.map_err(|error| Refusal::new(ErrorCode::Unauthorized, error.to_string()))?;
                     same_user(identity, ask)
                 }
                 None if ask.may_say_hello() => Ok(None),

@@ -68,7 +68,8 @@ impl Dispatch {
     async fn copy(&self, appended: &Appended) -> Result<(), Refusal> {
         let message = &appended.message;
         let Some(conversation) = &message.conversation else { return Ok(()) };
-        let body = Body::Message(delivery(message.frame(), message.id.clone(), &message.to, appended.version));
+        let body =
+            Body::Message(delivery(message.frame(), message.id.clone(), &message.to, appended.version));
         self.post.copy(conversation.shared(), body).await.map_err(|error| self.refusal(error.into()))
     }
 
@@ -82,7 +83,9 @@ impl Dispatch {
     /// Pushes a kept message here and posts it to others. A repeated send is fanned out again: its first node may have died before it could.
     async fn fan_out(self: &Arc<Self>, appended: &Appended, origin: Option<&Arc<Session>>) {
         let message = appended.message.clone();
-        let (Some(from), Some(conversation)) = (message.from.clone(), message.conversation.clone()) else { return };
+        let (Some(from), Some(conversation)) = (message.from.clone(), message.conversation.clone()) else {
+            return;
+        };
         let (to, id) = (message.to.clone(), message.id.clone());
         let parcel = Arc::new(Parcel::message(message));
         let body = Body::Message(delivery(parcel.payload().clone(), id, &to, appended.version));

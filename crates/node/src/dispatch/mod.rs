@@ -20,8 +20,8 @@ use wire::id::{ClientId, MessageId, UserId};
 use wire::{Message, Target};
 
 use self::heads::Heads;
-use self::remote::Remote;
 pub use self::kept::{denied_refusal, port_refusal};
+use self::remote::Remote;
 pub use self::remote::{Outgoing, Told, Whom};
 use self::unkept::Repeats;
 use crate::arrivals::{Arrivals, Audience};

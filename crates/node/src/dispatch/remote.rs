@@ -245,12 +245,7 @@ impl Shard {
             }
             Body::Signal(_) | Body::Evict(_) => {}
         }
-        let copy = PortError {
-            seam: error.seam,
-            during: error.during,
-            retry: error.retry,
-            source: None,
-        };
+        let copy = PortError { seam: error.seam, during: error.during, retry: error.retry, source: None };
         // Whoever asked may have gone.
         let _gone = outgoing.answer.map(|answer| answer.send(Told::Failed(copy)));
     }
@@ -290,5 +285,6 @@ fn addressed(outgoing: &Outgoing, places: &Places) -> Vec<Letter> {
 
 /// FNV-1a: the same key always goes through the same shard.
 fn fnv(text: &str) -> u64 {
-    text.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
+    text.bytes()
+        .fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
 }

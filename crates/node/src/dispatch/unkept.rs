@@ -248,13 +248,7 @@ impl Dispatch {
     }
 
     /// A message without a name of the sender's for it.
-    pub fn unnamed(
-        &self,
-        from: Option<UserId>,
-        to: Target,
-        content: Arc<RawValue>,
-        time_ms: u64,
-    ) -> Message {
+    pub fn unnamed(&self, from: Option<UserId>, to: Target, content: Arc<RawValue>, time_ms: u64) -> Message {
         let conversation = from.as_ref().map(|from| to.conversation(from));
         Message {
             conversation,

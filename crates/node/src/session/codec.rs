@@ -309,16 +309,23 @@ mod tests {
 
     #[test]
     fn frames_come_out_however_the_bytes_are_cut() {
-        let whole = [masked(FIN | TEXT, b"hello"), masked(FIN | PING, b"p"), masked(FIN | TEXT, b"hello")].concat();
+        let whole =
+            [masked(FIN | TEXT, b"hello"), masked(FIN | PING, b"p"), masked(FIN | TEXT, b"hello")].concat();
         for cut in 0..whole.len() {
             let (one, other) = whole.split_at(cut);
-            assert_eq!(decode(&[one, other]), [hello(), Ok(Incoming::Ping(Bytes::from_static(b"p"))), hello()], "{cut}");
+            assert_eq!(
+                decode(&[one, other]),
+                [hello(), Ok(Incoming::Ping(Bytes::from_static(b"p"))), hello()],
+                "{cut}"
+            );
         }
     }
 
     #[test]
     fn a_control_frame_may_stand_between_fragments() {
-        let bytes = [masked(TEXT, b"he"), masked(FIN | PONG, b""), masked(CONTINUATION, b"l"), masked(FIN, b"lo")].concat();
+        let bytes =
+            [masked(TEXT, b"he"), masked(FIN | PONG, b""), masked(CONTINUATION, b"l"), masked(FIN, b"lo")]
+                .concat();
         assert_eq!(decode(&[&bytes]), [Ok(Incoming::Pong), hello()]);
     }
 

@@ -351,7 +351,8 @@ impl Machine {
         }
         let resumed = self.phase == Phase::Live || self.ready_owed.is_some();
         if has_have && self.profile.keeps && resumed {
-            return self.refuse(id, &Refusal::new(ErrorCode::BadField, "have: this session has resumed already"));
+            return self
+                .refuse(id, &Refusal::new(ErrorCode::BadField, "have: this session has resumed already"));
         }
         smallvec![Effect::Work(request)]
     }
@@ -513,7 +514,8 @@ impl Machine {
                 effects.extend(self.show(parcel));
             }
         }
-        let end = page.parcels.last().and_then(|parcel| parcel.seq()).filter(|_| page.more).unwrap_or(page.head);
+        let end =
+            page.parcels.last().and_then(|parcel| parcel.seq()).filter(|_| page.more).unwrap_or(page.head);
         effects.extend(self.tracks.page_ended(&page.conversation, end, page.more, self.phase == Phase::Live));
         effects
     }

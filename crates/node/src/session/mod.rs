@@ -28,9 +28,9 @@ use wire::policy::Dialect;
 
 use self::machine::{Effect, Effects, Event, Machine, Phase, Profile};
 use self::send_queue::{SendQueue, Written};
+pub(crate) use self::socket::{Requests, SessionTask};
 use crate::catchup::CatchUp;
 use crate::delivery::Delivery;
-pub(crate) use self::socket::{Requests, SessionTask};
 
 /// One live WebSocket.
 #[derive(Debug)]

@@ -44,7 +44,11 @@ mod tests {
         let wait = rate.take(start).unwrap_err();
         assert!(rate.take(start + wait).is_ok());
         let later = start + Duration::from_secs(100);
-        assert_eq!((0..5).filter(|_| rate.take(later).is_ok()).count(), 3, "a long pause saves up no more than a burst");
+        assert_eq!(
+            (0..5).filter(|_| rate.take(later).is_ok()).count(),
+            3,
+            "a long pause saves up no more than a burst"
+        );
         assert!(Rate::new(0, 3).is_none());
     }
 }

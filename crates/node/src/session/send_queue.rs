@@ -64,7 +64,10 @@ impl SendQueue {
     }
 
     /// Writes what waits until all is written or the socket takes no more. `write` is one non-blocking vectored write.
-    pub fn write(&mut self, mut write: impl FnMut(&[IoSlice<'_>]) -> io::Result<usize>) -> io::Result<Written> {
+    pub fn write(
+        &mut self,
+        mut write: impl FnMut(&[IoSlice<'_>]) -> io::Result<usize>,
+    ) -> io::Result<Written> {
         let mut progress = false;
         while !self.frames.is_empty() {
             let mut slices = [IoSlice::new(&[]); SLICES_MAX];

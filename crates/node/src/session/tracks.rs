@@ -135,7 +135,13 @@ impl Tracks {
     }
 
     /// A page is worked off: `end` is how far it reached. Gives the next read, where one is due.
-    pub fn page_ended(&mut self, conversation: &ConversationId, end: Seq, more: bool, live: bool) -> Option<Effect> {
+    pub fn page_ended(
+        &mut self,
+        conversation: &ConversationId,
+        end: Seq,
+        more: bool,
+        live: bool,
+    ) -> Option<Effect> {
         let track = self.track(conversation);
         track.position = Some(track.position.map_or(end, |position| position.max(end)));
         let due = more || (live && track.again);
@@ -204,7 +210,8 @@ impl Tracks {
         }
         while let Some(position) = self.position(conversation) {
             self.own.retain(|(of, seq)| of != conversation || *seq > position);
-            let Some(next) = self.own.iter().position(|(of, seq)| of == conversation && *seq == position + 1) else {
+            let Some(next) = self.own.iter().position(|(of, seq)| of == conversation && *seq == position + 1)
+            else {
                 return;
             };
             self.own.swap_remove(next);

@@ -1,0 +1,7 @@
+//! From a configuration to what runs: the servers behind the seams, and what node and gateway are told.
+
+pub mod gateway;
+pub mod node;
+mod seams;
+
+pub use seams::{Opened, SeamError, open, open_registry};

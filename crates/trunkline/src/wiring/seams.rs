@@ -1,0 +1,151 @@
+//! Opens the servers that the configuration names. What is shared by the nodes of one process is opened once.
+//!
+//! Directory and store are waited for, with a line every few seconds; a refusal ends the wait at once. The registry is never waited for.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use adapters::bus::{RocketMqBus, RocketMqOptions};
+use adapters::directory::{RedisDirectory, RedisDirectoryConfig};
+use adapters::registry::{FixedRegistry, NacosOptions, NacosRegistry};
+use adapters::sql::SqliteStore;
+use node::Seams;
+use ports::memory::bus::MemoryBus;
+use ports::memory::directory::MemoryDirectory;
+use ports::memory::registry::MemoryRegistry;
+use ports::memory::store::MemoryStore;
+use ports::{Ambient, Bus, Directory, PortError, Registry, Retry, Store};
+use tokio::time::Instant;
+
+use crate::config::Config;
+use crate::config::backend::{
+    BusBackend, DirectoryBackend, Nacos, Redis, RegistryBackend, RocketMq, StoreBackend,
+};
+
+/// The servers of one process.
+#[derive(Clone)]
+pub struct Opened {
+    /// The seams of its nodes.
+    pub seams: Seams,
+}
+
+/// A back end that never came up, or refuses us.
+#[derive(Debug, thiserror::Error)]
+#[error("{key}: {}", .error.chain())]
+pub struct SeamError {
+    key: &'static str,
+    error: PortError,
+}
+
+/// How often a wait says so.
+const LINE_EVERY: Duration = Duration::from_secs(5);
+/// Between two tries.
+const RETRY: Duration = Duration::from_millis(500);
+
+/// Opens everything that a node needs.
+pub async fn open(config: &Config, ambient: &Ambient) -> Result<Opened, SeamError> {
+    let wait = Some(config.top.start_wait.0).filter(|wait| !wait.is_zero());
+    let began = Instant::now();
+    let registry = open_registry(config);
+    let store = match &config.backends.store {
+        StoreBackend::None => None,
+        StoreBackend::Memory => {
+            tracing::warn!("store: memory: every message is lost when this process ends");
+            Some(Arc::new(MemoryStore::new(ambient)) as Arc<dyn Store>)
+        }
+        StoreBackend::Sqlite(file) => {
+            let open = async || SqliteStore::open(file, ambient).await;
+            Some(wait_for("store", wait, began, open).await? as Arc<dyn Store>)
+        }
+    };
+    let directory: Arc<dyn Directory> = match &config.backends.directory {
+        DirectoryBackend::Memory => Arc::new(MemoryDirectory::new(ambient.clone())),
+        DirectoryBackend::Redis(redis) => {
+            let options = redis_options(redis, config);
+            let open = async || RedisDirectory::connect(options.clone()).await;
+            Arc::new(wait_for("directory", wait, began, open).await?)
+        }
+    };
+    let bus: Arc<dyn Bus> = match &config.backends.bus {
+        BusBackend::Memory => Arc::new(MemoryBus::new()),
+        BusBackend::RocketMq(rocketmq) => {
+            let bus = RocketMqBus::new(rocketmq_options(rocketmq, config));
+            Arc::new(bus.map_err(|error| SeamError { key: "bus", error })?)
+        }
+    };
+    Ok(Opened { seams: Seams { registry, directory, bus, store } })
+}
+
+/// Opens the registry alone, for a gateway.
+pub fn open_registry(config: &Config) -> Arc<dyn Registry> {
+    match &config.backends.registry {
+        RegistryBackend::Memory => Arc::new(MemoryRegistry::new()),
+        RegistryBackend::Fixed(services) => {
+            let services = services.iter().map(|service| (service.name.clone(), service.instances.clone()));
+            Arc::new(FixedRegistry::new(services))
+        }
+        RegistryBackend::Nacos(nacos) => Arc::new(NacosRegistry::new(nacos_options(nacos, config))),
+    }
+}
+
+async fn wait_for<T>(
+    key: &'static str,
+    wait: Option<Duration>,
+    began: Instant,
+    open: impl AsyncFn() -> Result<T, PortError>,
+) -> Result<T, SeamError> {
+    let mut line_at = Instant::now();
+    loop {
+        let error = match open().await {
+            Ok(opened) => return Ok(opened),
+            Err(error) => error,
+        };
+        if error.retry == Retry::Never || wait.is_some_and(|wait| began.elapsed() >= wait) {
+            return Err(SeamError { key, error });
+        }
+        if Instant::now() >= line_at {
+            line_at = Instant::now() + LINE_EVERY;
+            tracing::warn!("waiting for the {key}: {}", error.chain());
+        }
+        tokio::time::sleep(RETRY).await;
+    }
+}
+
+fn redis_options(redis: &Redis, config: &Config) -> RedisDirectoryConfig {
+    let hosts = vec![(redis.server.host.clone(), redis.server.port)];
+    let defaults = RedisDirectoryConfig::new(hosts, &config.ws.name.0);
+    let classic = redis.classic_keys == Some(true);
+    RedisDirectoryConfig {
+        user: redis.user.clone(),
+        password: redis.password.as_ref().and_then(|password| password.expose_text()).map(str::to_owned),
+        database: redis.database,
+        prefix: redis.prefix.clone().unwrap_or_else(|| defaults.prefix.clone()),
+        classic_prefix: redis.classic_prefix.clone().filter(|_| classic),
+        ..defaults
+    }
+}
+
+fn nacos_options(nacos: &Nacos, config: &Config) -> NacosOptions {
+    NacosOptions {
+        user: nacos.user.clone(),
+        password: nacos.password.as_ref().and_then(|password| password.expose_text()).map(str::to_owned),
+        namespace: nacos.namespace.clone(),
+        group: nacos.group.clone(),
+        cluster: nacos.cluster.clone(),
+        self_check_every: config.registry.check_every.0,
+        poll_every: config.registry.list_every.0,
+        ..NacosOptions::new(nacos.servers.iter().map(ToString::to_string))
+    }
+}
+
+fn rocketmq_options(rocketmq: &RocketMq, config: &Config) -> RocketMqOptions {
+    RocketMqOptions {
+        single: rocketmq.single.clone(),
+        group: rocketmq.group.clone(),
+        control: rocketmq.control.clone(),
+        create: rocketmq.create,
+        copy: rocketmq.copy.clone(),
+        call_timeout: config.bus.call_timeout.0,
+        ..RocketMqOptions::new(rocketmq.name_servers.iter().map(ToString::to_string))
+    }
+}
