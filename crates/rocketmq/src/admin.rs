@@ -11,7 +11,7 @@ use crate::{
     Client, Error, Message, Queue, Tags, TopicRoute, Unreadable,
     codes::{request, response},
     frame::{Frame, Request},
-    limits::{CREATE_AGAIN_AFTER, PULL_MESSAGES_MAX, ROUTE_APPEARS_POLL},
+    limits::{PULL_MESSAGES_MAX, ROUTE_APPEARS_POLL},
     link::Link,
     name,
     pull::Pull,
@@ -53,7 +53,10 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// As [`Client::ensure_topic`].
+    /// As [`Client::ensure_topic`]; and [`Error::TimedOut`] when the broker has taken a change of an existing topic but
+    /// the name server does not tell it.
+    /// Name servers take one of two changes at the same broker in the same moment for old; the next change of any topic
+    /// brings it to light.
     pub async fn create_topic(&self, topic: &str, queues: u32) -> Result<Arc<TopicRoute>, Error> {
         name::check_topic(topic)?;
         let create = Request::new(request::CREATE_TOPIC)
@@ -65,20 +68,24 @@ impl Client {
             .field("topicFilterType", "SINGLE_TAG")
             .field("topicSysFlag", 0)
             .field("order", false);
-        let deadline = Instant::now() + self.core.config.request_timeout;
+        let masters = self.masters().await?;
+        for master in &masters {
+            self.ask(master, &create).await?;
+        }
+        let all = masters.len() * queues as usize;
+        let within = self.core.config.request_timeout;
+        let deadline = Instant::now() + within;
         loop {
-            let masters = self.masters().await?;
-            for master in &masters {
-                self.ask(master, &create).await?;
-            }
-            let all = masters.len() * queues as usize;
-            let again = deadline.min(Instant::now() + CREATE_AGAIN_AFTER);
-            if let Some(route) = self.route_of_all(topic, all, again).await? {
-                return Ok(route);
-            }
-            if Instant::now() >= deadline {
-                let address = format!("the name server, asked for all {all} queues of {topic},");
-                return Err(Error::TimedOut { address, after: self.core.config.request_timeout });
+            match self.topic_route_now(topic).await {
+                Ok(route) if route.writable.len() >= all => return Ok(route),
+                Ok(_) | Err(Error::NoSuchTopic { .. }) if Instant::now() < deadline => {
+                    sleep(ROUTE_APPEARS_POLL).await;
+                }
+                Ok(_) => {
+                    let address = format!("the name server, asked for all {all} queues of {topic},");
+                    return Err(Error::TimedOut { address, after: within });
+                }
+                Err(error) => return Err(error),
             }
         }
     }
@@ -183,25 +190,6 @@ impl Client {
             return Err(Error::NoSuchGroup { group, address });
         }
         Ok(())
-    }
-
-    /// The route of a topic as soon as it has so many queues; `None` at the deadline.
-    async fn route_of_all(
-        &self,
-        topic: &str,
-        queues: usize,
-        deadline: Instant,
-    ) -> Result<Option<Arc<TopicRoute>>, Error> {
-        loop {
-            match self.topic_route_now(topic).await {
-                Ok(route) if route.writable.len() >= queues => return Ok(Some(route)),
-                Ok(_) | Err(Error::NoSuchTopic { .. }) if Instant::now() < deadline => {
-                    sleep(ROUTE_APPEARS_POLL).await;
-                }
-                Ok(_) | Err(Error::NoSuchTopic { .. }) => return Ok(None),
-                Err(error) => return Err(error),
-            }
-        }
     }
 
     async fn create_group_at(&self, group: &str, broker: &Arc<Link>) -> Result<(), Error> {

@@ -117,7 +117,7 @@ impl Client {
         self.core.routes.ask(topic).await
     }
 
-    /// Ends followers, says good-bye to the brokers, closes all connections, and waits for all of it (about a second
+    /// Ends followers, says good-bye to the brokers, closes all connections, and waits for all of it (two seconds
     /// at most).
     /// Calls that are under way on clones end with an error.
     pub async fn close(self) {

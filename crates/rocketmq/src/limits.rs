@@ -37,8 +37,5 @@ pub(crate) const REFUSED_PULL_PAUSE_MAX: Duration = Duration::from_secs(2);
 pub(crate) const ROUTE_REFRESH_PAUSE: Duration = Duration::from_millis(500);
 /// A topic just created is asked for again after this long until the name server knows it (it takes about 10 ms).
 pub(crate) const ROUTE_APPEARS_POLL: Duration = Duration::from_millis(10);
-/// A changed topic that the name server does not tell by then is created once more.
-/// Brokers tell name servers about each change with a version, and of two changes at a time one may be taken for old.
-pub(crate) const CREATE_AGAIN_AFTER: Duration = Duration::from_millis(500);
 /// Saying good-bye must not hold up an end.
 pub(crate) const UNREGISTER_TIMEOUT: Duration = Duration::from_secs(1);
