@@ -183,7 +183,10 @@ mod tests {
     #[test]
     fn a_key_that_cannot_sign_is_said() {
         let short = made(&["--user", "1", "--key", "secret"]).unwrap_err();
-        assert!(short.starts_with("the key: a key for HS256 needs at least 32 bytes, and this has 6"), "{short}");
+        assert!(
+            short.starts_with("the key: a key for HS256 needs at least 32 bytes, and this has 6"),
+            "{short}"
+        );
         let text = "0123456789abcdef0123456789abcdef";
         let private = made(&["--user", "1", "--key", text, "--algorithm", "ES256"]).unwrap_err();
         assert_eq!(private, "the key: this is not a private key, which signing for ES256 needs");
