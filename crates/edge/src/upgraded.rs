@@ -22,5 +22,6 @@ pub async fn upgraded(on_upgrade: OnUpgrade) -> io::Result<(TcpStream, Bytes)> {
     let parts = upgraded
         .downcast::<TokioIo<TcpStream>>()
         .map_err(|_| io::Error::other("the upgraded connection is not a plain TCP socket"))?;
-    Ok((parts.io.into_inner(), parts.read_buf))
+    // A copy, so that a few bytes, or none, do not keep the whole buffer of the handshake alive.
+    Ok((parts.io.into_inner(), Bytes::copy_from_slice(&parts.read_buf)))
 }

@@ -94,7 +94,7 @@ impl Front {
         let (limits, tasks) = (&self.limits, &self.tasks.sockets);
         // On the heap: the handshake is by far the largest part of what a request needs.
         let outcome =
-            Box::pin(tunnel::open(&route.id, pool, question, limits, tasks, &self.events, &self.chance))
+            Box::pin(tunnel::open(&route.id, pool, &question, limits, tasks, &self.events, &self.chance))
                 .await;
         match outcome {
             Outcome::Refused(answer) => Err(answer),

@@ -135,16 +135,32 @@ async fn without_anybody_the_client_is_told_when_to_come_back() {
     assert!(line(&answer, "retry-after").is_some(), "{answer}");
 }
 
-#[tokio::test]
-async fn a_node_that_never_answers_costs_the_time_of_a_handshake_and_no_more() {
-    let hung = Backend::start(|_, stream| async move {
+/// A node that accepts connections and never says anything.
+async fn hung() -> Backend {
+    Backend::start(|_, stream| async move {
         std::future::pending::<()>().await;
         drop(stream);
     })
-    .await;
-    let mut config = config();
-    config.tunnel.handshake_timeout = Duration::from_millis(300);
-    let front = Front::start(config, &[hung.instance(1.0)]).await;
+    .await
+}
+
+#[tokio::test]
+async fn a_node_that_never_answers_costs_its_share_of_the_time_and_no_more() {
+    let (hung, good) = (hung().await, Backend::echo("").await);
+    let short = || {
+        let mut config = config();
+        config.tunnel.handshake_timeout = Duration::from_millis(900);
+        config
+    };
+    let front = Front::start(short(), &[hung.instance(9.0), good.instance(1.0)]).await;
+    let started = tokio::time::Instant::now();
+    front.open("/ws/1").await;
+    assert_eq!((hung.heads().len(), good.heads().len()), (1, 1));
+    assert!(started.elapsed() >= Duration::from_millis(299), "{:?}", started.elapsed());
+    front.open("/ws/2").await;
+    assert_eq!(hung.heads().len(), 1, "it is left out");
+
+    let front = Front::start(short(), &[hung.instance(1.0)]).await;
     let answer = front.exchange(get("/ws/1", "")).await;
     assert_eq!(status(&answer), 504, "{answer}");
 }

@@ -56,7 +56,7 @@ impl Pool {
     pub(crate) fn choose(self: &Arc<Self>, tried: &[Address]) -> Option<Choice> {
         let roll = |among: usize| usize::try_from(self.chance.below(among as u64)).unwrap_or_default();
         let address = self.lock().seats.choose(Instant::now(), tried, roll)?;
-        Some(Choice { address, pool: Arc::clone(self) })
+        Some(Choice { address, pool: Arc::clone(self), is_asked: true })
     }
 
     pub(crate) fn source(&self) -> Source {
@@ -82,6 +82,7 @@ impl Pool {
 pub(crate) struct Choice {
     address: Address,
     pool: Arc<Pool>,
+    is_asked: bool,
 }
 
 impl Choice {
@@ -90,18 +91,27 @@ impl Choice {
     }
 
     /// The instance answered as it should.
-    pub(crate) fn succeeded(&self) {
+    pub(crate) fn succeeded(&mut self) {
+        self.answered();
         self.pool.lock().seats.succeeded(&self.address);
     }
 
     /// It did not; says for how long it is left out, if it is.
-    pub(crate) fn failed(&self) -> Option<Duration> {
+    pub(crate) fn failed(&mut self) -> Option<Duration> {
+        self.answered();
         self.pool.lock().seats.failed(&self.address, Instant::now())
+    }
+
+    fn answered(&mut self) {
+        if std::mem::take(&mut self.is_asked) {
+            self.pool.lock().seats.answered(&self.address);
+        }
     }
 }
 
 impl Drop for Choice {
     fn drop(&mut self) {
+        self.answered();
         self.pool.lock().seats.release(&self.address);
     }
 }

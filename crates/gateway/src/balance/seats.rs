@@ -1,6 +1,8 @@
 //! The decisions: who may be chosen, who is chosen, who is left out and for how long. No clock and no lock in here.
 //!
 //! * Fewest connections by weight come first; among equals, chance decides.
+//! * An instance that is asked by very many at the moment comes last: one that hangs, or has just started, has the fewest connections,
+//!   and would otherwise get every newcomer.
 //! * An instance that failed is left out for a while that doubles with each failure; never more than half of them are, because then the
 //!   fault is rather on this side.
 //! * An instance that vanished from the list is used a little longer: registries lose what still lives. A connect that fails, or a
@@ -48,6 +50,10 @@ impl fmt::Display for Address {
     }
 }
 
+/// Handshakes under way at one instance beyond which others are preferred. A handshake takes milliseconds, so this is some thousands a
+/// second for an instance that is well.
+const ASKED_MAX: usize = 100;
+
 /// Everybody who was ever on the list and is not forgotten yet.
 #[derive(Debug)]
 pub(super) struct Seats {
@@ -63,6 +69,8 @@ struct Seat {
     weight: f64,
     presence: Presence,
     connections: usize,
+    /// Those of the connections whose handshake is under way.
+    asked: usize,
     failures: u32,
     left_out_until: Option<Instant>,
 }
@@ -137,16 +145,27 @@ impl Seats {
         self.let_back_in(now);
         let mut candidates: Vec<&mut Seat> =
             self.seats.iter_mut().filter(|seat| seat.takes_new() && !tried.contains(&seat.address)).collect();
-        // Who is left out is better than nobody.
-        if candidates.iter().any(|seat| !seat.is_left_out(now)) {
-            candidates.retain(|seat| !seat.is_left_out(now));
+        // Who is left out or has much to do is better than nobody.
+        for is_better in [|seat: &Seat, now| !seat.is_left_out(now), |seat: &Seat, _| seat.asked < ASKED_MAX]
+        {
+            if candidates.iter().any(|seat| is_better(seat, now)) {
+                candidates.retain(|seat| is_better(seat, now));
+            }
         }
         let least = candidates.iter().map(|seat| seat.load()).min_by(f64::total_cmp)?;
         candidates.retain(|seat| seat.load() <= least);
         let chosen = roll(candidates.len());
         let seat = candidates.into_iter().nth(chosen)?;
         seat.connections += 1;
+        seat.asked += 1;
         Some(seat.address.clone())
+    }
+
+    /// The handshake is over, whatever came of it.
+    pub(super) fn answered(&mut self, address: &Address) {
+        if let Some(seat) = self.seat(address) {
+            seat.asked = seat.asked.saturating_sub(1);
+        }
     }
 
     /// A connection has ended, or was never made.
@@ -231,6 +250,7 @@ impl Seat {
             weight: instance.weight,
             presence: Presence::Listed,
             connections: 0,
+            asked: 0,
             failures: 0,
             left_out_until: None,
         }
@@ -370,6 +390,22 @@ mod tests {
         seats.failed(&at(1), now);
         assert_eq!(seats.choose(now, &[at(2)], |_| 0), Some(at(1)));
         assert_eq!(seats.choose(now, &[at(1), at(2)], |_| 0), None);
+    }
+
+    #[test]
+    fn an_instance_that_does_not_answer_does_not_get_everybody() {
+        let now = Instant::now();
+        let mut seats = seats(&[instance(1, 1.0), instance(2, 1.0)], now);
+        for _ in 0..1_000 {
+            let chosen = choose(&mut seats, now);
+            seats.answered(&at(chosen));
+        }
+        seats.list(&[instance(1, 1.0), instance(2, 1.0), instance(3, 1.0)], now);
+        let next: Vec<u16> = (0..ASKED_MAX + 2).map(|_| choose(&mut seats, now)).collect();
+        assert!(next[..ASKED_MAX].iter().all(|port| *port == 3), "{next:?}");
+        assert_eq!(next[ASKED_MAX..], [1, 2]);
+        seats.answered(&at(3));
+        assert_eq!(choose(&mut seats, now), 3);
     }
 
     #[test]

@@ -60,9 +60,12 @@ pub(crate) enum DialError {
     /// A 101 whose socket was lost at once.
     #[error("the connection was lost behind the 101")]
     Lost(#[source] io::Error),
-    /// Nothing, until all the time for the handshake was used up.
+    /// Nothing, until its share of the time was used up.
     #[error("no answer in time")]
     Late,
+    /// An answer that leaves it to others.
+    #[error("it answered {0}")]
+    Busy(u16),
 }
 
 impl DialError {
@@ -70,7 +73,8 @@ impl DialError {
     pub(crate) fn goes_on(&self) -> bool {
         match self {
             DialError::ConnectTimeout(_) | DialError::Connect(_) | DialError::Reset(_) => true,
-            DialError::Invalid(_) | DialError::Lost(_) | DialError::Late => false,
+            DialError::Late | DialError::Busy(_) => true,
+            DialError::Invalid(_) | DialError::Lost(_) => false,
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Asking instances, one after the other, until one answers.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use edge::Answer;
@@ -40,37 +41,28 @@ pub(crate) enum Outcome {
     Refused(Answer),
 }
 
-/// Asks up to `tries_max` instances of `pool`. Who cannot be reached, hangs up, or answers 502 to 504 leaves it to the next; the last of
-/// such answers goes to the client where none does better.
+/// Asks up to `tries_max` instances of `pool`. Who cannot be reached, hangs up, stays silent for its share of the time, or answers 502 to
+/// 504 leaves it to the next; the last of such answers goes to the client where none does better.
 pub(crate) async fn open(
     route: &str,
     pool: &Arc<Pool>,
-    mut question: Question,
+    question: &Question,
     limits: &TunnelLimits,
     tasks: &TaskTracker,
     events: &Events,
     chance: &Chance,
 ) -> Outcome {
-    question.connect_timeout = limits.connect_timeout;
-    let deadline = Instant::now() + limits.handshake_timeout;
+    let mut time = Time::new(limits);
     let mut tried = Vec::new();
-    let mut answer = None;
+    let mut last = None;
     while tried.len() < limits.tries_max {
-        let Some(choice) = pool.choose(&tried) else { break };
+        let Some(mut choice) = pool.choose(&tried) else { break };
         tried.push(choice.address().clone());
-        let dialled = match timeout_at(deadline, dial(&question, choice.address(), tasks)).await {
+        let dialled = match timeout_at(time.next_deadline(), dial(question, choice.address(), tasks)).await {
             Ok(dialled) => dialled,
             Err(_) => Err(DialError::Late),
         };
-        let failed = |why: &DialError| {
-            events.record(Event::InstanceFailed {
-                route,
-                instance: choice.address(),
-                why,
-                left_out: choice.failed(),
-            });
-        };
-        match dialled {
+        let (failure, outcome) = match dialled {
             Ok(Dialled::Open { response, stream, first }) => {
                 choice.succeeded();
                 return Outcome::Opened(Box::new(Opened { response, stream, first, choice }));
@@ -80,20 +72,43 @@ pub(crate) async fn open(
                 return Outcome::Answered(response);
             }
             Ok(Dialled::Answered(response)) => {
-                failed(&DialError::Invalid(words(response.status())));
-                answer = Some(response);
+                (DialError::Busy(response.status().as_u16()), Outcome::Answered(response))
             }
             Err(error) => {
-                failed(&error);
-                if !error.goes_on() {
-                    return Outcome::Refused(refusal(&error));
-                }
+                let refusal = refusal(&error, chance);
+                (error, Outcome::Refused(refusal))
             }
+        };
+        let left_out = choice.failed();
+        events.record(Event::InstanceFailed { route, instance: choice.address(), why: &failure, left_out });
+        if !failure.goes_on() {
+            return outcome;
+        }
+        // What a node said tells more than that another could not be reached.
+        if !matches!((&last, &outcome), (Some(Outcome::Answered(_)), Outcome::Refused(_))) {
+            last = Some(outcome);
         }
     }
-    match answer {
-        Some(response) => Outcome::Answered(response),
-        None => Outcome::Refused(nobody(!tried.is_empty(), chance)),
+    last.unwrap_or_else(|| Outcome::Refused(Answer::unavailable("no node is there", retry(chance))))
+}
+
+/// The time for a handshake, shared out among the tries: an instance that hangs must not use up what the next one needs.
+struct Time {
+    end: Instant,
+    tries_left: u32,
+}
+
+impl Time {
+    fn new(limits: &TunnelLimits) -> Time {
+        let tries_left = u32::try_from(limits.tries_max).unwrap_or(u32::MAX).max(1);
+        Time { end: Instant::now() + limits.handshake_timeout, tries_left }
+    }
+
+    fn next_deadline(&mut self) -> Instant {
+        let now = Instant::now();
+        let share = self.end.saturating_duration_since(now) / self.tries_left;
+        self.tries_left = self.tries_left.saturating_sub(1).max(1);
+        now + share
     }
 }
 
@@ -101,30 +116,18 @@ fn leaves_it_to_others(status: StatusCode) -> bool {
     [StatusCode::BAD_GATEWAY, StatusCode::SERVICE_UNAVAILABLE, StatusCode::GATEWAY_TIMEOUT].contains(&status)
 }
 
-fn words(status: StatusCode) -> &'static str {
-    match status {
-        StatusCode::BAD_GATEWAY => "it answered 502",
-        StatusCode::GATEWAY_TIMEOUT => "it answered 504",
-        _ => "it answered 503",
-    }
+fn refusal(error: &DialError, chance: &Chance) -> Answer {
+    let (status, reason) = match error {
+        DialError::Late => (StatusCode::GATEWAY_TIMEOUT, "no node answered in time"),
+        DialError::Invalid(_) | DialError::Lost(_) => {
+            (StatusCode::BAD_GATEWAY, "the node's answer is no WebSocket handshake")
+        }
+        _ => (StatusCode::BAD_GATEWAY, "no node could be reached"),
+    };
+    Answer::unavailable(reason, retry(chance)).with_status(status)
 }
 
-fn refusal(error: &DialError) -> Answer {
-    let (retry, _) = NO_INSTANCE_RETRY;
-    match error {
-        DialError::Late => Answer::unavailable("the node did not answer in time", retry)
-            .with_status(StatusCode::GATEWAY_TIMEOUT),
-        _ => Answer::unavailable("the node's answer is no WebSocket handshake", retry)
-            .with_status(StatusCode::BAD_GATEWAY),
-    }
-}
-
-/// Nobody is there, or nobody who is there can be reached.
-fn nobody(was_tried: bool, chance: &Chance) -> Answer {
+fn retry(chance: &Chance) -> Duration {
     let (shortest, longest) = NO_INSTANCE_RETRY;
-    let retry = chance.between(shortest, longest);
-    match was_tried {
-        true => Answer::unavailable("no node could be reached", retry).with_status(StatusCode::BAD_GATEWAY),
-        false => Answer::unavailable("no node is there", retry),
-    }
+    chance.between(shortest, longest)
 }
