@@ -11,7 +11,17 @@ use sqlx::Error;
 use super::statements::Statements;
 
 /// The text of a statement: one of [`Statements`], or made of one and a number of rows.
-pub(super) type Sql = Cow<'static, str>;
+pub(super) struct Sql {
+    pub(super) text: Cow<'static, str>,
+    /// Whether a connection is to keep it prepared. It is not worth it for texts that are rarely the same twice.
+    pub(super) is_kept: bool,
+}
+
+impl From<&'static str> for Sql {
+    fn from(text: &'static str) -> Sql {
+        Sql { text: Cow::Borrowed(text), is_kept: true }
+    }
+}
 
 /// What is passed to a statement, and what it yields.
 #[derive(Debug, Clone, PartialEq, Eq)]

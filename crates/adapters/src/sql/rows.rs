@@ -71,6 +71,7 @@ pub(super) async fn conversations<L: Link>(
 }
 
 /// As [`conversations`], inside a transaction that will write them.
+/// A database with several writers must also keep two of them from making the same conversation at once: a row that is not there cannot be locked.
 pub(super) async fn conversations_to_write<L: Link>(
     link: &mut L,
     names: impl IntoIterator<Item = &ConversationId>,
@@ -152,8 +153,8 @@ pub(super) async fn insert<L: Link>(link: &mut L, how: Insert, rows: Vec<Vec<Val
         if piece.is_empty() {
             return Ok(());
         }
-        let text = how.text(piece.len());
-        link.run(text, piece.into_iter().flatten().collect()).await?;
+        let sql = how.sql(piece.len());
+        link.run(sql, piece.into_iter().flatten().collect()).await?;
     }
 }
 

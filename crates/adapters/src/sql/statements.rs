@@ -3,6 +3,8 @@
 //! What is asked for many at once is passed in as one text, a JSON array of arrays, and joined with: its rows come back with the index of their question as `key`.
 //! Each statement finds its rows by an index; a test asks SQLite for its plans.
 
+use super::link::Sql;
+
 /// How a database says what others say differently.
 macro_rules! statements {
     (
@@ -190,8 +192,12 @@ pub(super) struct Insert {
 }
 
 impl Insert {
-    /// The statement for so many rows.
-    pub(super) fn text(&self, rows: usize) -> String {
+    /// The statement for so many rows. One row is by far the most frequent number.
+    pub(super) fn sql(&self, rows: usize) -> Sql {
+        Sql { text: self.text(rows).into(), is_kept: rows == 1 }
+    }
+
+    fn text(&self, rows: usize) -> String {
         let mut text = String::from(self.into);
         for row in 0..rows {
             text.push_str(if row == 0 { "(" } else { ", (" });

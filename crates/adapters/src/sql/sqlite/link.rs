@@ -1,7 +1,5 @@
 //! A connection to SQLite as a [`Link`].
 
-use std::borrow::Cow;
-
 use sqlx::sqlite::{SqliteArguments, SqliteConnection, SqliteRow};
 use sqlx::{Arguments, AssertSqlSafe, Error, Row as _, Sqlite, TypeInfo, ValueRef, query::Query};
 
@@ -36,9 +34,7 @@ fn statement(sql: Sql, values: Vec<Value>) -> Result<Query<'static, Sqlite, Sqli
         };
         added.map_err(Error::Encode)?;
     }
-    // Texts that are made for a number of rows are rarely the same twice.
-    let is_kept = matches!(sql, Cow::Borrowed(_));
-    Ok(sqlx::query_with(AssertSqlSafe(sql), arguments).persistent(is_kept))
+    Ok(sqlx::query_with(AssertSqlSafe(sql.text), arguments).persistent(sql.is_kept))
 }
 
 fn row(row: &SqliteRow) -> Result<Row, Error> {

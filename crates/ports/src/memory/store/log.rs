@@ -69,7 +69,7 @@ impl Log {
     /// Takes in the next message. The sender's cursor moves along when nothing unread lies below it.
     pub(super) fn push(&mut self, message: Message, version: Option<u64>) {
         let sender = message.from.clone();
-        let read_all = sender.as_ref().filter(|sender| self.unread(sender) == 0);
+        let read_all = sender.as_ref().filter(|sender| self.others_above(sender).next().is_none());
         let place = read_all.and_then(|sender| self.places.get_mut(sender));
         self.messages.push(Said { message, version });
         if let Some(place) = place {
@@ -77,11 +77,16 @@ impl Log {
         }
     }
 
-    /// Others' messages above the user's cursor.
+    /// How many of others' messages lie above the user's cursor.
     pub(super) fn unread(&self, user: &UserId) -> u64 {
-        let Some(place) = self.places.get(user) else { return 0 };
-        let above = self.messages.iter().skip(usize::try_from(place.read).unwrap_or(usize::MAX));
-        above.filter(|said| said.message.from.as_ref() != Some(user)).count() as u64
+        self.others_above(user).count() as u64
+    }
+
+    /// Others' messages above the user's cursor; none for one without a place.
+    fn others_above(&self, user: &UserId) -> impl Iterator<Item = &Said> {
+        let read = self.places.get(user).map_or(self.head(), |place| place.read);
+        let above = self.messages.iter().skip(usize::try_from(read).unwrap_or(usize::MAX));
+        above.filter(move |said| said.message.from.as_ref() != Some(user))
     }
 
     /// The highest seq of those that were said before a time.
