@@ -1,2 +1,56 @@
-//! The verbs of this repository.
-fn main() {}
+//! The verbs of this repository: `cargo xtask VERB`. They need nothing but Rust and what each of them installs.
+//!
+//! `test` is the one that counts: it installs what the tests need, runs all of them, and ends with one line `N passed, N failed`.
+
+#![allow(clippy::disallowed_methods, reason = "verbs read the environment")]
+
+mod docs;
+mod install;
+mod lint;
+mod shell;
+mod tally;
+mod test;
+
+use std::process::ExitCode;
+
+/// The verbs, and what each is for.
+const VERBS: [(&str, &str); 6] = [
+    (
+        "test",
+        "install what the tests need, run all of them, end with `N passed, N failed`; words after it pick test programs",
+    ),
+    ("lint", "formatting, clippy, and the rules of the house; what CI checks besides the tests"),
+    ("install", "only install what the tests need"),
+    ("docs", "write the generated pages again"),
+    ("release", "build the binary as people run it: target/release/trunkline"),
+    ("dist", "build the binary as it is handed out: smaller and faster, and slow to build"),
+];
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let Some((verb, rest)) = arguments.split_first() else { return usage() };
+    let done = match verb.as_str() {
+        "test" => test::run(rest),
+        "lint" => lint::run(),
+        "install" => install::run(),
+        "docs" => docs::run(),
+        "release" => shell::cargo(&["build", "--release", "--package", "trunkline"]),
+        "dist" => shell::cargo(&["build", "--profile", "dist", "--package", "trunkline"]),
+        _ => return usage(),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(problem) => {
+            eprintln!("xtask {verb}: {problem}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn usage() -> ExitCode {
+    eprintln!("usage: cargo xtask VERB");
+    for (verb, purpose) in VERBS {
+        eprintln!("  {verb:8} {purpose}");
+    }
+    ExitCode::from(64)
+}

@@ -1,0 +1,105 @@
+//! What CI checks besides the tests: formatting, clippy, and the rules of the house that no compiler knows.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use crate::shell::{Done, Problem, cargo, cargo_program, root};
+
+/// Which crates of ours a crate may depend on; what stands in brackets is for its tests alone.
+const EDGES: [(&str, &[&str], &[&str]); 10] = [
+    ("wire", &[], &[]),
+    ("ports", &["wire"], &[]),
+    ("edge", &["wire"], &["testkit"]),
+    ("rocketmq", &[], &["testkit"]),
+    ("adapters", &["wire", "ports", "rocketmq"], &["testkit"]),
+    ("node", &["wire", "ports", "edge"], &["testkit"]),
+    ("gateway", &["wire", "ports", "edge"], &["testkit"]),
+    ("trunkline", &["wire", "ports", "edge", "adapters", "node", "gateway"], &["testkit"]),
+    ("testkit", &["wire", "ports"], &[]),
+    ("xtask", &[], &[]),
+];
+
+/// Runs all checks.
+pub fn run() -> Done {
+    let problems: Vec<String> = edges()?.into_iter().chain(files_without_a_purpose()?).collect();
+    if !problems.is_empty() {
+        return Err(Problem(problems.join("\n")));
+    }
+    cargo(&["fmt", "--all", "--check"])?;
+    cargo(&["clippy", "--quiet", "--workspace", "--all-targets", "--", "--deny", "warnings"])
+}
+
+/// Dependencies between our crates that the house does not have.
+fn edges() -> Result<Vec<String>, Problem> {
+    let output = cargo_program(&["metadata", "--format-version", "1", "--no-deps"]).output();
+    let output = output.map_err(|error| Problem(format!("cargo metadata: {error}")))?;
+    if !output.status.success() {
+        return Err(Problem(String::from_utf8_lossy(&output.stderr).into_owned()));
+    }
+    let mut problems = Vec::new();
+    for (name, allowed, in_tests) in EDGES {
+        let manifest = if name == "xtask" { root().join("xtask") } else { root().join("crates").join(name) };
+        let manifest = read(&manifest.join("Cargo.toml"))?;
+        let (code, tests) = manifest.split_once("[dev-dependencies]").unwrap_or((&manifest, ""));
+        for (text, allowed) in [(code, allowed.to_vec()), (tests, [allowed, in_tests].concat())] {
+            let named = ours_in(text).into_iter().filter(|other| !allowed.contains(&other.as_str()));
+            problems.extend(named.map(|other| format!("crates/{name} must not depend on {other}")));
+        }
+    }
+    Ok(problems)
+}
+
+/// The crates of ours that a piece of a manifest names as dependencies.
+fn ours_in(manifest: &str) -> BTreeSet<String> {
+    let dependencies = manifest.split_once("[dependencies]").map_or(manifest, |(_, rest)| rest);
+    let names = dependencies.lines().filter_map(|line| line.split(['.', ' ', '=']).next());
+    names.filter(|name| EDGES.iter().any(|(ours, ..)| ours == name)).map(str::to_owned).collect()
+}
+
+/// Source files that do not open with what they are for.
+fn files_without_a_purpose() -> Result<Vec<String>, Problem> {
+    let mut files = Vec::new();
+    for folder in ["crates", "xtask"] {
+        gather(&root().join(folder), &mut files)?;
+    }
+    let mut problems = Vec::new();
+    for file in files {
+        if !read(&file)?.starts_with("//!") {
+            let shown = file.strip_prefix(root()).unwrap_or(&file).display().to_string();
+            problems.push(format!("{shown} does not open with what it is for"));
+        }
+    }
+    Ok(problems)
+}
+
+fn gather(folder: &Path, files: &mut Vec<PathBuf>) -> Done {
+    let lost = |error: std::io::Error| Problem(format!("{}: {error}", folder.display()));
+    for entry in std::fs::read_dir(folder).map_err(lost)? {
+        let path = entry.map_err(lost)?.path();
+        if path.is_dir() && !path.ends_with("target") {
+            gather(&path, files)?;
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            files.push(path);
+        }
+    }
+    Ok(())
+}
+
+fn read(file: &Path) -> Result<String, Problem> {
+    std::fs::read_to_string(file).map_err(|error| Problem(format!("{}: {error}", file.display())))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_crates_depend_on_each_other_as_the_house_is_drawn() {
+        assert_eq!(edges().map_err(|problem| problem.0), Ok(Vec::new()));
+    }
+
+    #[test]
+    fn every_file_opens_with_what_it_is_for() {
+        assert_eq!(files_without_a_purpose().map_err(|problem| problem.0), Ok(Vec::new()));
+    }
+}
