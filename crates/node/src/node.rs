@@ -323,6 +323,7 @@ impl Node {
             bindings,
             health: health.clone(),
             policy,
+            tasks: back.tasks.clone(),
         };
         if let Some(listener) = api_listener {
             api::serve(listener, limits, api_state.clone(), &back.tasks, &back.stop);

@@ -81,9 +81,10 @@ impl Gate {
         };
         let tag = hmac::sign(&keyed(shown), PURPOSE);
         // All keys are compared, each in constant time, so that how long it takes tells nothing.
-        let known = self.keys.iter().fold(false, |known, key| {
-            known | hmac::verify(key, PURPOSE, tag.as_ref()).is_ok()
-        });
+        let known = self
+            .keys
+            .iter()
+            .fold(false, |known, key| known | hmac::verify(key, PURPOSE, tag.as_ref()).is_ok());
         if known { Ok(()) } else { Err(unauthorized("the API key is not accepted")) }
     }
 }

@@ -16,6 +16,9 @@ use http_body_util::{BodyExt, LengthLimitError, Limited};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
+use utoipa::openapi::RefOr;
+use utoipa::openapi::schema::{ObjectBuilder, Schema, Type};
+use utoipa::{PartialSchema, ToSchema};
 use wire::ErrorCode;
 use wire::json::is_shallow;
 
@@ -55,6 +58,20 @@ fn in_path(rejection: &PathRejection) -> String {
     }
 }
 
+/// An id in a body, described as the text that it is written as.
+#[derive(Debug, Deserialize)]
+#[serde(transparent)]
+pub(super) struct Id<T>(pub(super) T);
+
+impl<T> PartialSchema for Id<T> {
+    fn schema() -> RefOr<Schema> {
+        let text = ObjectBuilder::new().schema_type(Type::String);
+        text.pattern(Some("^[A-Za-z0-9._~@-]{1,64}$")).examples(["1"]).into()
+    }
+}
+
+impl<T> ToSchema for Id<T> {}
+
 /// One parameter of the query; `None` where it is absent.
 pub(super) fn parameter<T: FromStr<Err: std::fmt::Display>>(
     query: Option<&str>,
@@ -85,7 +102,9 @@ pub(super) async fn object<T: DeserializeOwned>(
         return Err(Failure::new(ErrorCode::BadFrame, "the body must be a JSON object"));
     }
     let object = serde_json::from_str(text);
-    object.map_err(|error| Failure::new(ErrorCode::BadFrame, format!("the body is not such an object: {error}")))
+    object.map_err(|error| {
+        Failure::new(ErrorCode::BadFrame, format!("the body is not such an object: {error}"))
+    })
 }
 
 /// A field that may be absent or null.
@@ -127,6 +146,8 @@ async fn collected(body: Body, bytes_max: usize) -> Result<Bytes, Failure> {
             Err(Failure::new(ErrorCode::TooLarge, format!("the body is longer than {bytes_max} bytes")))
         }
         Ok(Err(_)) => Err(Failure::new(ErrorCode::BadFrame, "the body ended before its end")),
-        Err(_) => Err(Failure::field("the body took too long to arrive").with_status(StatusCode::REQUEST_TIMEOUT)),
+        Err(_) => {
+            Err(Failure::field("the body took too long to arrive").with_status(StatusCode::REQUEST_TIMEOUT))
+        }
     }
 }
