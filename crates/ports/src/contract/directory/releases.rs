@@ -9,6 +9,7 @@ pub(super) async fn check_releases(bed: &dyn DirectoryBed) {
     a_vacated_slot_goes_back_to_the_newest_displaced_session_with_its_own_generation(bed).await;
     a_session_that_has_confirmed_is_never_bound_again(bed).await;
     room_under_the_limit_goes_back_to_whom_the_limit_displaced(bed).await;
+    a_vacated_slot_goes_first_to_whoever_held_it(bed).await;
     forgetting_compares_session_and_boot(bed).await;
     a_slot_that_is_vacated_by_forgetting_goes_back_too(bed).await;
 }
@@ -78,6 +79,21 @@ pub async fn room_under_the_limit_goes_back_to_whom_the_limit_displaced(bed: &dy
     assert_eq!(stage.claim(&logins[2]).await.displaced, [told(&first)]);
     assert_eq!(stage.release(&logins[2]).await, (true, 2));
     assert_eq!(stage.bound(&user).await, [first, second]);
+}
+
+/// Before anybody whose own slot the limit took, even a newer login.
+pub async fn a_vacated_slot_goes_first_to_whoever_held_it(bed: &dyn DirectoryBed) {
+    let stage = Stage::new(bed).await;
+    let user = stage.user();
+    let login = |device: &str| Claim { slots_max: 2, ..stage.login_on(&user, &stage.boot(), device) };
+    let logins = ["tv", "web", "tv", "ios"].map(login);
+    let held_it = stage.bind(&logins[0]).await;
+    let limited = stage.bind(&logins[1]).await;
+    stage.claim(&logins[2]).await;
+    let fourth = stage.bind(&logins[3]).await;
+    assert_eq!(stage.release(&logins[2]).await, (true, 2));
+    assert_eq!(stage.bound(&user).await, [held_it, fourth.clone()]);
+    assert_eq!(stands(&stage, &fourth).await, [told(&limited)]);
 }
 
 /// Only what is exactly as given is removed.

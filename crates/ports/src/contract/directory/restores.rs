@@ -2,7 +2,7 @@
 
 use super::{DirectoryBed, Stage, binding, done, stands, told};
 use crate::Retry;
-use crate::directory::{Binding, Restored};
+use crate::directory::{Binding, Claim, Restored};
 
 pub(super) async fn check_restores(bed: &dyn DirectoryBed) {
     a_binding_that_stands_is_kept_as_it_was(bed).await;
@@ -11,6 +11,7 @@ pub(super) async fn check_restores(bed: &dyn DirectoryBed) {
     an_older_session_never_displaces_a_newer_one(bed).await;
     a_newer_session_displaces_an_older_one_after_a_wipe(bed).await;
     a_displaced_session_stays_displaced_and_is_told_at_its_new_boot(bed).await;
+    a_session_that_the_limit_displaced_stays_displaced_though_its_slot_is_empty(bed).await;
     bindings_move_to_a_new_boot(bed).await;
     bindings_written_again_after_their_deadline_are_refused(bed).await;
     restored_bindings_are_answered_in_the_order_given(bed).await;
@@ -84,6 +85,19 @@ pub async fn a_displaced_session_stays_displaced_and_is_told_at_its_new_boot(bed
     assert_eq!(stands(&stage.restore(std::slice::from_ref(&held)).await), [told(&moved)]);
     done("forget", stage.directory.forget(&user, old.session, &old.boot).await);
     assert_eq!(stands(&stage.restore(std::slice::from_ref(&held)).await), [told(&moved)]);
+}
+
+/// Or verifying bindings would let a user have one slot too many.
+pub async fn a_session_that_the_limit_displaced_stays_displaced_though_its_slot_is_empty(
+    bed: &dyn DirectoryBed,
+) {
+    let stage = Stage::new(bed).await;
+    let (user, boot) = (stage.user(), stage.boot());
+    let login = |device: &str| Claim { slots_max: 1, ..stage.login_on(&user, &boot, device) };
+    let first = stage.bind(&login("web")).await;
+    let second = stage.bind(&login("ios")).await;
+    assert_eq!(stage.restore(std::slice::from_ref(&first)).await, [Restored::Superseded]);
+    assert_eq!(stage.bound(&user).await, [second]);
 }
 
 /// What is left of the old boot is then nothing of theirs.
