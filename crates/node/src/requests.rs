@@ -510,5 +510,5 @@ fn fitting(lines: &[ConversationLine<'_>], bytes_max: usize) -> usize {
         bytes += line.last.map_or(0, |last| last.get().len()) + LINE_BYTES;
         bytes <= bytes_max
     };
-    lines.iter().take_while(fits).count().max(1)
+    lines.iter().take_while(fits).count().max(1).min(lines.len())
 }
