@@ -4,14 +4,19 @@
 //! The counts belong to the instances and outlive every list of them; a count that was rebuilt with each list would fall back to
 //! taking turns at the first scale-out and never recover.
 
+mod address;
 mod follow;
+mod limits;
 mod pool;
 mod pools;
 mod saved;
+mod seat;
 mod seats;
 
+pub use address::Address;
 pub(crate) use follow::{follow, keep_saved};
+pub use limits::BalanceLimits;
 pub(crate) use pool::{Choice, Pool, Source};
 pub(crate) use pools::Pools;
 pub(crate) use saved::SavedLists;
-pub use seats::{Address, BalanceLimits, Change};
+pub use seats::Change;

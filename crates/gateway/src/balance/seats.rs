@@ -8,81 +8,20 @@
 //! * An instance that vanished from the list is used a little longer: registries lose what still lives. A connect that fails, or a
 //!   weight of 0 before, ends that.
 
-use std::fmt;
 use std::time::Duration;
 
 use ports::registry::{Instance, METADATA_NONCE};
 use tokio::time::Instant;
 
-/// The limits of choosing.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct BalanceLimits {
-    /// For how long an instance is left out after its first failure; zero leaves out nobody.
-    pub eject_first: Duration,
-    /// For how long at most, however often it failed.
-    pub eject_max: Duration,
-    /// For how long an instance that vanished from the list is still used.
-    pub vanished_keep: Duration,
-}
-
-impl Default for BalanceLimits {
-    fn default() -> Self {
-        BalanceLimits {
-            eject_first: Duration::from_secs(1),
-            eject_max: Duration::from_secs(60),
-            vanished_keep: Duration::from_secs(20),
-        }
-    }
-}
-
-/// Where an instance listens; what its counts are kept under.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Address {
-    /// A name or address without brackets.
-    pub host: String,
-    /// The port.
-    pub port: u16,
-}
-
-impl fmt::Display for Address {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        edge::Host::new(&self.host, self.port).fmt(f)
-    }
-}
-
-/// Handshakes under way at one instance beyond which others are preferred. A handshake takes milliseconds, so this is some thousands a
-/// second for an instance that is well.
-const ASKED_MAX: usize = 100;
+use super::limits::ASKED_MAX;
+use super::seat::{Presence, Seat};
+use super::{Address, BalanceLimits};
 
 /// Everybody who was ever on the list and is not forgotten yet.
 #[derive(Debug)]
 pub(super) struct Seats {
     seats: Vec<Seat>,
     limits: BalanceLimits,
-}
-
-#[derive(Debug)]
-struct Seat {
-    address: Address,
-    /// Another nonce is another life: what the last one did wrong is forgotten.
-    nonce: Option<String>,
-    weight: f64,
-    presence: Presence,
-    connections: usize,
-    /// Those of the connections whose handshake is under way.
-    asked: usize,
-    failures: u32,
-    left_out_until: Option<Instant>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Presence {
-    Listed,
-    Vanished {
-        since: Instant,
-    },
-    /// Gets nobody new; stays until its last connection has ended.
-    Gone,
 }
 
 /// What a new list changed.
@@ -239,42 +178,6 @@ impl Seats {
         for seat in out.into_iter().take(left_out.saturating_sub(taking / 2)) {
             seat.left_out_until = None;
         }
-    }
-}
-
-impl Seat {
-    fn of(instance: &Instance, nonce: Option<String>) -> Seat {
-        Seat {
-            address: Address { host: instance.host.clone(), port: instance.port },
-            nonce,
-            weight: instance.weight,
-            presence: Presence::Listed,
-            connections: 0,
-            asked: 0,
-            failures: 0,
-            left_out_until: None,
-        }
-    }
-
-    fn is_at(&self, instance: &Instance) -> bool {
-        self.address.host == instance.host && self.address.port == instance.port
-    }
-
-    fn takes_weight(&self) -> bool {
-        self.weight > 0.0
-    }
-
-    fn takes_new(&self) -> bool {
-        self.takes_weight() && self.presence != Presence::Gone
-    }
-
-    fn is_left_out(&self, now: Instant) -> bool {
-        self.left_out_until.is_some_and(|until| now < until)
-    }
-
-    /// What the next connection would make of it.
-    fn load(&self) -> f64 {
-        (self.connections + 1) as f64 / self.weight
     }
 }
 

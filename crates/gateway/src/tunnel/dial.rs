@@ -15,11 +15,12 @@ use http_body_util::{BodyExt, Limited};
 use hyper::body::Incoming;
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
+use socket2::{SockRef, TcpKeepalive};
 use tokio::net::TcpStream;
 use tokio_util::task::{AbortOnDropHandle, TaskTracker};
 
 use super::headers::node_request;
-use super::limits::{ANSWER_BODY_BYTES_MAX, ANSWER_HEAD_BYTES_MAX};
+use super::limits::{ANSWER_BODY_BYTES_MAX, ANSWER_HEAD_BYTES_MAX, PROBE_AFTER, PROBE_EVERY, UNANSWERED_MAX};
 use crate::balance::Address;
 
 /// What an instance is asked.
@@ -90,7 +91,7 @@ pub(crate) async fn dial(
         Ok(connected) => connected.map_err(DialError::Connect)?,
         Err(_) => return Err(DialError::ConnectTimeout(question.connect_timeout)),
     };
-    stream.set_nodelay(true).map_err(DialError::Connect)?;
+    prepare(&stream).map_err(DialError::Connect)?;
     let mut builder = http1::Builder::new();
     builder.max_buf_size(ANSWER_HEAD_BYTES_MAX);
     let (mut sender, connection) = builder.handshake(TokioIo::new(stream)).await.map_err(DialError::Reset)?;
@@ -105,6 +106,17 @@ pub(crate) async fn dial(
     };
     drop(connection);
     dialled
+}
+
+/// Frames are written whole, so nothing is gained by waiting for more; and the kernel keeps an eye on the other machine.
+fn prepare(stream: &TcpStream) -> io::Result<()> {
+    stream.set_nodelay(true)?;
+    let socket = SockRef::from(stream);
+    socket.set_tcp_keepalive(&TcpKeepalive::new().with_time(PROBE_AFTER).with_interval(PROBE_EVERY))?;
+    // Elsewhere than on Linux, the system's own patience has to do.
+    #[cfg(target_os = "linux")]
+    socket.set_tcp_user_timeout(Some(UNANSWERED_MAX))?;
+    Ok(())
 }
 
 fn unanswered(error: hyper::Error) -> DialError {
@@ -144,4 +156,22 @@ async fn answered(response: Response<Incoming>) -> Result<Dialled, DialError> {
     let body = Limited::new(body, ANSWER_BODY_BYTES_MAX).collect().await;
     let body = body.map_err(|_| DialError::Invalid("the answer is too long or ends too early"))?;
     Ok(Dialled::Answered(Response::from_parts(parts, body.to_bytes())))
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_nodes_machine_is_watched_by_the_kernel() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let stream = TcpStream::connect(listener.local_addr().expect("an address")).await.expect("connected");
+        prepare(&stream).expect("prepared");
+        let socket = SockRef::from(&stream);
+        assert!(socket.keepalive().expect("an option") && stream.nodelay().expect("an option"));
+        assert_eq!(socket.tcp_keepalive_time().expect("an option"), PROBE_AFTER);
+        assert_eq!(socket.tcp_user_timeout().expect("an option"), Some(UNANSWERED_MAX));
+    }
 }

@@ -36,3 +36,10 @@ pub(crate) const RELAY_BYTES: usize = 64 * 1024;
 pub(crate) const ANSWER_HEAD_BYTES_MAX: usize = 64 * 1024;
 /// Bytes of the body of a node's answer that is no 101: an error and its explanation.
 pub(crate) const ANSWER_BODY_BYTES_MAX: usize = 256 * 1024;
+/// A node's socket that was silent for this long is probed, so that a machine that lost its power or its network is noticed although
+/// nobody says anything: its clients are let go, and come back to another node.
+pub(crate) const PROBE_AFTER: Duration = Duration::from_secs(15);
+/// Between two probes.
+pub(crate) const PROBE_EVERY: Duration = Duration::from_secs(5);
+/// For how long what was sent to a node, a probe too, may stay without an answer of its kernel; then the socket fails.
+pub(crate) const UNANSWERED_MAX: Duration = Duration::from_secs(30);
