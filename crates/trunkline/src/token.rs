@@ -4,7 +4,7 @@
 
 use std::path::Path;
 
-use node::token::{self, KeySpec};
+use node::token;
 
 use crate::{
     cli::TokenArgs,
@@ -30,22 +30,8 @@ pub fn make(
     now_seconds: u64,
 ) -> Result<String, Problems> {
     let order = order(arguments, environment, now_seconds)?;
-    token::mint(&key_spec(&order.key), &order.claims)
+    token::mint(&order.key.spec(), &order.claims)
         .map_err(|error| Problem::general(format!("the key: {error}")).into())
-}
-
-/// A key in the words of the node, which signs and checks.
-pub fn key_spec(key: &TokenKey) -> KeySpec {
-    let algorithm = match key.algorithm {
-        Algorithm::Hs256 => token::Algorithm::Hs256,
-        Algorithm::Hs384 => token::Algorithm::Hs384,
-        Algorithm::Hs512 => token::Algorithm::Hs512,
-        Algorithm::Rs256 => token::Algorithm::Rs256,
-        Algorithm::Rs512 => token::Algorithm::Rs512,
-        Algorithm::Es256 => token::Algorithm::Es256,
-        Algorithm::EdDsa => token::Algorithm::EdDsa,
-    };
-    KeySpec { algorithm, key: key.key.expose().to_vec(), kid: key.kid.clone() }
 }
 
 /// What `arguments` ask for, at `now_seconds` since 1970.
@@ -171,7 +157,7 @@ mod tests {
             kid: Some("a".to_owned()),
         };
         let verifier = token::Verifier::new(token::VerifierSettings {
-            keys: vec![key_spec(&key)],
+            keys: vec![key.spec()],
             user_claim: "uid".to_owned(),
             audience: vec!["chat".to_owned()],
             ..token::VerifierSettings::default()

@@ -5,6 +5,7 @@
 use std::path::Path;
 
 use base64::{Engine, engine::general_purpose};
+use node::token::{self, KeySpec, Verifier, VerifierSettings};
 
 use super::{scalar::Algorithm, secret::Secret};
 
@@ -19,8 +20,21 @@ pub struct TokenKey {
     pub kid: Option<String>,
 }
 
-/// Fewer bytes can be guessed.
-pub const SYMMETRIC_KEY_BYTES_MIN: usize = 32;
+impl TokenKey {
+    /// The key in the words of the node, which signs and checks.
+    pub fn spec(&self) -> KeySpec {
+        let algorithm = match self.algorithm {
+            Algorithm::Hs256 => token::Algorithm::Hs256,
+            Algorithm::Hs384 => token::Algorithm::Hs384,
+            Algorithm::Hs512 => token::Algorithm::Hs512,
+            Algorithm::Rs256 => token::Algorithm::Rs256,
+            Algorithm::Rs512 => token::Algorithm::Rs512,
+            Algorithm::Es256 => token::Algorithm::Es256,
+            Algorithm::EdDsa => token::Algorithm::EdDsa,
+        };
+        KeySpec { algorithm, key: self.key.expose().to_vec(), kid: self.kid.clone() }
+    }
+}
 
 /// The bytes that `written` stands for; paths are relative to `folder`.
 pub fn resolve(written: &Secret, folder: &Path) -> Result<Secret, String> {
@@ -46,32 +60,10 @@ pub fn resolve(written: &Secret, folder: &Path) -> Result<Secret, String> {
     Ok(Secret::new(bytes))
 }
 
-/// Looks whether a key can be one of its algorithm, without understanding it.
-pub fn inspect(algorithm: Algorithm, key: &Secret) -> Result<(), String> {
-    let bytes = key.expose();
-    let name = algorithm.as_str();
-    let pem = |label: &str| bytes.windows(label.len()).any(|window| window == label.as_bytes());
-    if algorithm.is_symmetric() {
-        if pem("-----BEGIN ") {
-            return Err(format!(
-                "a PEM file is not a key for {name}, which shares one secret; RS256, ES256 or EdDSA take PEM"
-            ));
-        }
-        if bytes.len() < SYMMETRIC_KEY_BYTES_MIN {
-            let got = bytes.len();
-            return Err(format!(
-                "a key for {name} needs at least {SYMMETRIC_KEY_BYTES_MIN} bytes, and this has {got}; `openssl rand -base64 32` makes one"
-            ));
-        }
-        return Ok(());
-    }
-    if pem("PRIVATE KEY-----") {
-        return Err("is a private key; give the public one, which is all that checking needs".to_owned());
-    }
-    if !pem("-----BEGIN ") {
-        return Err(format!("a key for {name} is a public key as PEM (-----BEGIN PUBLIC KEY-----)"));
-    }
-    Ok(())
+/// Looks whether a node can check tokens with a key, so that `check` says what a start would.
+pub fn inspect(key: &TokenKey) -> Result<(), String> {
+    let settings = VerifierSettings { keys: vec![key.spec()], ..VerifierSettings::default() };
+    Verifier::new(settings).map(drop).map_err(|error| error.to_string())
 }
 
 fn without_newline(mut bytes: Vec<u8>) -> Vec<u8> {

@@ -268,8 +268,10 @@ fn read_token_keys(
     let read = |(index, written): (usize, &sections::AuthKey)| {
         let problem = |message| Problem::of(&format!("auth.keys[{index}].key"), at, message);
         let key = key::resolve(&written.key, folder).map_err(problem)?;
-        key::inspect(written.algorithm, &key).map_err(problem)?;
-        Ok(TokenKey { algorithm: written.algorithm, key, kid: written.kid.as_ref().map(|kid| kid.0.clone()) })
+        let kid = written.kid.as_ref().map(|kid| kid.0.clone());
+        let key = TokenKey { algorithm: written.algorithm, key, kid };
+        key::inspect(&key).map_err(problem)?;
+        Ok(key)
     };
     auth.keys.iter().enumerate().filter_map(|key| kept(read(key), problems)).collect()
 }

@@ -43,7 +43,7 @@ mod tests;
 
 pub use config::{Backends, Config};
 pub use environment::{Environment, ProcessEnvironment};
-pub use key::{SYMMETRIC_KEY_BYTES_MIN, TokenKey, inspect, resolve};
+pub use key::{TokenKey, inspect, resolve};
 pub use load::{Loaded, Request, Spelled, load, understand};
 pub use overlay::Flags;
 pub use page::{configuration_page, settings_list};

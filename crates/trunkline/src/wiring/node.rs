@@ -8,7 +8,7 @@ use http::HeaderName;
 use node::admission::auth::Auth;
 use node::api::MetricsText;
 use node::config::{Api, ApiKey, Classic, Config as NodeConfig, Healing, LeaseTimes};
-use node::token::{BadKey, KeySpec, Verifier, VerifierSettings};
+use node::token::{BadKey, Verifier, VerifierSettings};
 use wire::id::NodeName;
 
 use crate::config::scalar::{ClassicGroup, FanOut};
@@ -56,9 +56,6 @@ pub enum Unfit {
     /// A key that cannot be one of its algorithm.
     #[error("auth.keys: {0}")]
     Key(#[from] BadKey),
-    /// An algorithm that is not spoken.
-    #[error("auth.keys: an algorithm that is not known")]
-    Algorithm,
     /// Not the name of a header.
     #[error("auth.user_header: is not the name of a header")]
     Header,
@@ -135,19 +132,11 @@ fn auth(config: &Config) -> Result<Auth, Unfit> {
         return Ok(Auth::Path);
     }
     let settings = VerifierSettings {
-        keys: config.token_keys.iter().map(key_spec).collect::<Result<_, _>>()?,
+        keys: config.token_keys.iter().map(TokenKey::spec).collect(),
         user_claim: config.auth.user_claim.0.clone(),
         require_exp: config.auth.require_exp,
         audience: config.auth.audience.iter().map(|audience| audience.0.clone()).collect(),
         leeway: config.auth.leeway.0,
     };
     Ok(Auth::Tokens(Arc::new(Verifier::new(settings)?)))
-}
-
-pub(crate) fn key_spec(key: &TokenKey) -> Result<KeySpec, Unfit> {
-    Ok(KeySpec {
-        algorithm: key.algorithm.as_str().parse().map_err(|_| Unfit::Algorithm)?,
-        key: key.key.expose().to_vec(),
-        kid: key.kid.clone(),
-    })
 }

@@ -79,8 +79,8 @@ const TABLE: &[(Role, &str, &[&str])] = &[
     (Role::Node, "auth: { keys: [{ algorithm: HS256 }] }\n", &["trunkline.yml:1:16: auth.keys[0]: `key` is missing"]),
     (Role::Node, "auth: { keys: [{ algorithm: HS256, kye: x }] }\n", &["trunkline.yml:1:36: auth.keys[0]: unknown key `kye`; did you mean `key`?"]),
     (Role::Node, "auth: { keys: [hidden] }\n", &["trunkline.yml:1:16: auth.keys[0]: text stands where a map with algorithm, key and kid is expected"]),
-    (Role::Node, "auth: { keys: [{ algorithm: ES256, key: \"{H}\" }] }\n", &["trunkline.yml:1:15: auth.keys[0].key: a key for ES256 is a public key as PEM (-----BEGIN PUBLIC KEY-----)"]),
-    (Role::Node, "auth: { keys: [{ algorithm: RS256, key: \"-----BEGIN PRIVATE KEY-----\" }] }\n", &["trunkline.yml:1:15: auth.keys[0].key: is a private key; give the public one, which is all that checking needs"]),
+    (Role::Node, "auth: { keys: [{ algorithm: ES256, key: \"{H}\" }] }\n", &["trunkline.yml:1:15: auth.keys[0].key: this is not a key for ES256; it takes a public key on the curve P-256 (prime256v1) as PEM (-----BEGIN PUBLIC KEY-----)"]),
+    (Role::Node, "auth: { keys: [{ algorithm: RS256, key: \"-----BEGIN PRIVATE KEY-----\" }] }\n", &["trunkline.yml:1:15: auth.keys[0].key: this is the private key, and checking needs only the public one: `openssl pkey -in private.pem -pubout` prints it"]),
     (Role::Node, "api: { keys: [\"file:absent\"] }\n", &["trunkline.yml:1:14: api.keys[0]: the file absent cannot be read: No such file or directory (os error 2)"]),
     (Role::Node, "api: { keys: [\"base64:hidden!\"] }\n", &["trunkline.yml:1:14: api.keys[0]: what follows base64: is not Base64"]),
     // YAML and placeholders.
