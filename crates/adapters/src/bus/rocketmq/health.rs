@@ -18,7 +18,7 @@ struct Views {
     deaf_because: String,
 }
 
-/// An inbox that hears nothing, until this is dropped.
+/// An inbox that hears nothing, until this is dropped: it hears again, or is gone.
 #[derive(Debug)]
 pub(super) struct Deaf {
     health: Arc<Health>,
@@ -69,6 +69,9 @@ impl Drop for Deaf {
     fn drop(&mut self) {
         let mut views = self.health.views();
         views.deaf_inboxes = views.deaf_inboxes.saturating_sub(1);
-        views.has_answered = true;
+        // Where nothing is posted, nothing else would end what a post said of the outage.
+        if views.deaf_inboxes == 0 {
+            views.post_failure = None;
+        }
     }
 }

@@ -48,12 +48,19 @@ impl Inbox for RocketMqInbox {
     async fn next(&mut self) -> Option<Mail> {
         loop {
             let (number, [single, group, control]) = (self.number, &mut self.roads);
+            // No road may hold up another.
+            let heard = async {
+                tokio::select! {
+                    item = single.follower.recv() => (0, item),
+                    item = group.follower.recv() => (1, item),
+                    item = control.follower.recv() => (2, item),
+                }
+            };
             let (road, item) = tokio::select! {
+                biased;
                 // The adapter keeps the sender for as long as it lives; without it this inbox ends with its followers.
                 Ok(_) = self.newest.wait_for(|newest| *newest != number) => return None,
-                item = single.follower.recv() => (0, item),
-                item = group.follower.recv() => (1, item),
-                item = control.follower.recv() => (2, item),
+                heard = heard => heard,
             };
             if let Some(mail) = self.take(road, item?) {
                 return Some(mail);

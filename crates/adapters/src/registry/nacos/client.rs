@@ -1,6 +1,6 @@
 //! A client of the SDK with what the SDK lacks: a limit on every call, a build that waits for the server, a new login when a call was refused.
 //!
-//! Dropping it ends nothing: the SDK keeps its connection, and what was registered over it, until the process ends or it is deregistered.
+//! Dropping it ends nothing: the SDK keeps its connection, and what was registered over it, until it is deregistered or the relay ends.
 
 use std::future::Future;
 use std::sync::Arc;
@@ -12,17 +12,21 @@ use nacos_sdk::api::props::ClientProps;
 use ports::registry::Instance;
 use ports::{PortError, SeamState};
 use tempfile::TempDir;
+use tokio::sync::OnceCell;
 use tokio::time::{sleep, timeout};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 use super::health::{Health, View};
 use super::listing;
 use super::login::{Login, Outcome};
+use super::relay::Relay;
 use super::{NacosOptions, SEAM};
 
 /// One call; a Nacos that is well answers within tenths of a second, and the SDK waits for ever.
 pub(super) const CALL_LIMIT: Duration = Duration::from_secs(3);
 /// A build that takes longer is reported, but waited for: each new one would leave the remains of the last behind.
-const BUILD_LIMIT: Duration = Duration::from_secs(10);
+const BUILD_LIMIT: Duration = Duration::from_secs(5);
 /// Between two builds.
 const BUILD_PAUSE: Duration = Duration::from_millis(500);
 
@@ -31,6 +35,9 @@ pub(super) struct Shared {
     pub(super) options: NacosOptions,
     pub(super) login: Option<Arc<Login>>,
     pub(super) health: Health,
+    relay_port: OnceCell<u16>,
+    tasks: TaskTracker,
+    stop: CancellationToken,
 }
 
 /// One connection to Nacos.
@@ -51,6 +58,32 @@ pub(super) enum Failure {
 }
 
 impl Shared {
+    /// Everything that is spawned ends with `stop`.
+    pub(super) fn new(options: NacosOptions, stop: CancellationToken) -> Shared {
+        let login = options.user.clone().map(|user| {
+            let password = options.password.clone().unwrap_or_default();
+            Arc::new(Login::new(options.servers.clone(), user, password))
+        });
+        let health = Health::new(options.addresses());
+        Shared { options, login, health, relay_port: OnceCell::new(), tasks: TaskTracker::new(), stop }
+    }
+
+    pub(super) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+        let stop = self.stop.clone();
+        self.tasks.spawn(async move { stop.run_until_cancelled(task).await });
+    }
+
+    /// The port on loopback that leads to Nacos.
+    async fn relay_port(&self) -> std::io::Result<u16> {
+        let open = || async {
+            let relay = Relay::open(&self.options.servers).await?;
+            let port = relay.port()?;
+            self.spawn(relay.run());
+            Ok(port)
+        };
+        self.relay_port.get_or_try_init(open).await.copied()
+    }
+
     pub(super) fn state(&self) -> SeamState {
         match self.refusal() {
             Some(refusal) => SeamState::down(refusal),
@@ -77,21 +110,27 @@ impl Client {
     /// Builds one, however long the server is away.
     pub(super) async fn build(shared: &Arc<Shared>) -> Client {
         loop {
-            let folder = tempfile::Builder::new().prefix("trunkline-nacos-").tempdir().ok();
-            let mut building = std::pin::pin!(builder(shared, folder.as_ref()).build());
-            let built = match timeout(BUILD_LIMIT, &mut building).await {
-                Ok(built) => built,
-                Err(_) => {
-                    shared.health.note(View::Reading, Err(format!("no connection within {BUILD_LIMIT:?}")));
-                    building.await
-                }
-            };
-            match built {
-                Ok(naming) => return Client { shared: shared.clone(), naming, _folder: folder },
-                Err(error) => shared.health.note(View::Reading, Err(one_line(&error))),
+            match Client::try_build(shared).await {
+                Ok(client) => return client,
+                Err(why) => shared.health.note(View::Reading, Err(why)),
             }
             sleep(BUILD_PAUSE).await;
         }
+    }
+
+    async fn try_build(shared: &Arc<Shared>) -> Result<Client, String> {
+        let port = shared.relay_port().await.map_err(|error| format!("no loopback port: {error}"))?;
+        let folder = tempfile::Builder::new().prefix("trunkline-nacos-").tempdir().ok();
+        let mut building = std::pin::pin!(builder(shared, port, folder.as_ref()).build());
+        let built = match timeout(BUILD_LIMIT, &mut building).await {
+            Ok(built) => built,
+            Err(_) => {
+                shared.health.note(View::Reading, Err(format!("no answer within {BUILD_LIMIT:?}")));
+                building.await
+            }
+        };
+        let naming = built.map_err(|error| one_line(&error))?;
+        Ok(Client { shared: shared.clone(), naming, _folder: folder })
     }
 
     pub(super) async fn register(&self, instance: &Instance, weight: f64) -> Result<(), Failure> {
@@ -167,14 +206,15 @@ impl Failure {
     }
 }
 
-fn builder(shared: &Shared, folder: Option<&TempDir>) -> NamingServiceBuilder {
+fn builder(shared: &Shared, port: u16, folder: Option<&TempDir>) -> NamingServiceBuilder {
     let options = &shared.options;
     let cache = folder
         .map_or_else(|| std::env::temp_dir().join("trunkline-nacos"), |folder| folder.path().to_owned());
     let props = ClientProps::new()
         // What the environment, or an .env file that the SDK reads into it, says of Nacos is not ours.
         .env_first(false)
-        .server_addr(options.addresses())
+        .server_addr(format!("127.0.0.1:{port}"))
+        .remote_grpc_port(port)
         .namespace(options.namespace.clone())
         .app_name("trunkline")
         .cache_dir(cache)

@@ -14,6 +14,7 @@ mod http;
 mod listing;
 mod login;
 mod options;
+mod relay;
 mod watcher;
 
 use std::collections::BTreeMap;
@@ -27,11 +28,9 @@ use ports::{PortError, Seam, SeamState};
 use tokio::sync::{OnceCell, watch};
 use tokio::time::timeout;
 use tokio_util::sync::{CancellationToken, DropGuard};
-use tokio_util::task::TaskTracker;
 
 use client::{Client, Shared};
-use health::Health;
-use login::{Login, Outcome};
+use login::Outcome;
 pub use options::NacosOptions;
 use watcher::Watcher;
 
@@ -47,27 +46,19 @@ pub struct NacosRegistry {
     shared: Arc<Shared>,
     reader: Arc<OnceCell<Client>>,
     watched: Mutex<BTreeMap<String, watch::Sender<Instances>>>,
-    tasks: TaskTracker,
-    stop: CancellationToken,
     _stop_on_drop: DropGuard,
 }
 
 impl NacosRegistry {
-    /// Waits for nothing and connects to nothing yet. Belongs to the runtime that it is used in; dropping it withdraws nothing.
+    /// Waits for nothing and connects to nothing yet. Belongs to the runtime that it is used in.
+    /// Dropping it cuts its connections: Nacos then drops what was announced over them.
     pub fn new(options: NacosOptions) -> NacosRegistry {
-        let login = options.user.clone().map(|user| {
-            let password = options.password.clone().unwrap_or_default();
-            Arc::new(Login::new(options.servers.clone(), user, password))
-        });
-        let health = Health::new(options.addresses());
         let stop = CancellationToken::new();
         NacosRegistry {
-            shared: Arc::new(Shared { options, login, health }),
+            shared: Arc::new(Shared::new(options, stop.clone())),
             reader: Arc::default(),
             watched: Mutex::default(),
-            tasks: TaskTracker::new(),
-            _stop_on_drop: stop.clone().drop_guard(),
-            stop,
+            _stop_on_drop: stop.drop_guard(),
         }
     }
 
@@ -108,18 +99,13 @@ impl NacosRegistry {
         }
         Err(last)
     }
-
-    fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
-        let stop = self.stop.clone();
-        self.tasks.spawn(async move { stop.run_until_cancelled(task).await });
-    }
 }
 
 #[async_trait]
 impl Registry for NacosRegistry {
     fn announce(&self, instance: Instance) -> Arc<dyn Announcement> {
         let (announcement, announcer) = announcer::announcement(instance, self.shared.clone());
-        self.spawn(announcer.run());
+        self.shared.spawn(announcer.run());
         Arc::new(announcement)
     }
 
@@ -133,7 +119,7 @@ impl Registry for NacosRegistry {
                 reader: self.reader.clone(),
                 shown: shown.clone(),
             };
-            self.spawn(watcher.run());
+            self.shared.spawn(watcher.run());
             shown
         });
         shown.subscribe()

@@ -125,3 +125,25 @@ async fn a_killed_node_vanishes_within_seconds() {
     seen(&watched, "an empty list", &[]).await;
     assert!(killed.elapsed() < Duration::from_secs(10), "{:?}", killed.elapsed());
 }
+
+/// Long enough that the client library by itself would not connect again for another 14 s.
+const LONG_OUTAGE: Duration = Duration::from_secs(16);
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn after_a_long_outage_nodes_are_back_within_seconds() {
+    let nacos = Nacos::start().await;
+    let registry = NacosRegistry::new(options(&nacos));
+    let node = instance("long", 9_416);
+    let announcement = registry.announce(node.clone());
+    let watched = registry.watch("long");
+    seen(&watched, "the instance", slice::from_ref(&node)).await;
+    nacos.stop().await;
+    sleep(LONG_OUTAGE).await;
+    nacos.restart().await;
+    let returned = Instant::now();
+    let fresh = NacosRegistry::new(options(&nacos));
+    seen(&fresh.watch("long"), "the instance by somebody new", slice::from_ref(&node)).await;
+    poll::until("the end of the outage is told", PATIENCE, async || registry.state().up).await;
+    assert!(returned.elapsed() < Duration::from_secs(8), "{:?}", returned.elapsed());
+    announcement.withdraw().await.unwrap();
+}
