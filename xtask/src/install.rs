@@ -5,7 +5,7 @@
 use std::path::Path;
 use std::process::Command;
 
-use crate::shell::{Done, Problem, cache, is_there, program, root, run};
+use crate::shell::{self, Done, Problem, cache, is_there, program, root};
 
 /// A program, and the Debian package that brings it.
 const PROGRAMS: [(&str, &str); 6] = [
@@ -67,7 +67,7 @@ fn debian() -> Done {
             command.args(arguments);
             command
         };
-        run(command.env("DEBIAN_FRONTEND", "noninteractive"))
+        shell::run(command.env("DEBIAN_FRONTEND", "noninteractive"))
     };
     apt(&["update", "-q"])?;
     let mut arguments = vec!["install", "-q", "--yes", "--no-install-recommends"];
@@ -85,7 +85,7 @@ fn rocketmq() -> Done {
     let scratch = root().join("target/fetch-rocketmq");
     let mut command = Command::new("bash");
     command.arg(script).arg(scratch);
-    run(command.env("ROCKETMQ_FETCH_ONLY", "1").env("ROCKETMQ_CACHE", cache().join("rocketmq")))
+    shell::run(command.env("ROCKETMQ_FETCH_ONLY", "1").env("ROCKETMQ_CACHE", cache().join("rocketmq")))
 }
 
 /// Built from source, which takes some minutes once; not beside our own build, which would only slow both down.
@@ -94,7 +94,7 @@ fn rnacos() -> Done {
     let scratch = root().join("target/fetch-rnacos");
     let mut command = Command::new("bash");
     command.arg(script).arg(scratch);
-    run(command.env("RNACOS_FETCH_ONLY", "1").env("TRUNKLINE_SERVER_CACHE", cache()))
+    shell::run(command.env("RNACOS_FETCH_ONLY", "1").env("TRUNKLINE_SERVER_CACHE", cache()))
 }
 
 fn npm(folder: &str) -> Done {
@@ -104,7 +104,7 @@ fn npm(folder: &str) -> Done {
     if newer("node_modules/.package-lock.json") >= newer("package-lock.json") {
         return Ok(());
     }
-    run(program("npm", &["ci", "--no-audit", "--no-fund", "--loglevel=error"]).current_dir(folder))
+    shell::run(program("npm", &["ci", "--no-audit", "--no-fund", "--loglevel=error"]).current_dir(folder))
 }
 
 /// The Python that runs the tests' client, with its package in a folder of its own.
@@ -119,5 +119,5 @@ fn python() -> Done {
     }
     let target = folder.to_string_lossy().into_owned();
     let arguments = ["-m", "pip", "install", "--quiet", "--target", &target, PYTHON_WEBSOCKETS];
-    run(&mut program("python3", &arguments))
+    shell::run(&mut program("python3", &arguments))
 }
