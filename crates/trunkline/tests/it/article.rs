@@ -1,0 +1,1 @@
+//! The article's system on real servers, as one story.
