@@ -190,7 +190,8 @@ impl Event<'_> {
 
     fn count(&self) {
         match self {
-            Event::Started { .. } | Event::DrainBegan { .. } => {}
+            Event::Started { .. } => metrics::gauge!("trunkline_gateway_draining").set(0.0),
+            Event::DrainBegan { .. } => metrics::gauge!("trunkline_gateway_draining").set(1.0),
             Event::Listed { service, change } => {
                 let gauge =
                     metrics::gauge!("trunkline_gateway_instances", "service" => (*service).to_owned());

@@ -86,15 +86,31 @@ fn interleaved(default_filters: &[Filter], own: Vec<Filter>) -> Vec<Filter> {
     all.into_iter().map(|(_, filter)| filter).collect()
 }
 
+/// Spring's two names, new and old, for whether `/a` matches `/a/` too.
+const TRAILING_SLASH: [&str; 2] = ["matchTrailingSlash", "matchOptionalTrailingSeparator"];
+
 fn patterns(predicate: &Named) -> Result<Vec<Pattern>, String> {
     if predicate.name != "Path" {
         return Err(format!("predicate `{}` is not supported; this gateway knows `Path`", predicate.name));
     }
-    let mut values: Vec<&str> = predicate.values().collect();
-    let trailing_slash = match values.last() {
-        Some(&"true") => values.pop().is_some(),
-        Some(&"false") => values.pop().is_none(),
-        _ => true,
+    let mut values = Vec::new();
+    let mut trailing_slash = None;
+    for (key, value) in &predicate.args {
+        match TRAILING_SLASH.contains(&key.as_str()) {
+            true => trailing_slash = Some(value.as_str()),
+            false => values.push(value.as_str()),
+        }
+    }
+    // The short form has it last, without a name.
+    if trailing_slash.is_none() && values.last().is_some_and(|value| ["true", "false"].contains(value)) {
+        trailing_slash = values.pop();
+    }
+    let trailing_slash = match trailing_slash {
+        None | Some("true") => true,
+        Some("false") => false,
+        Some(other) => {
+            return Err(format!("`Path`: `{}` is true or false, not `{other}`", TRAILING_SLASH[0]));
+        }
     };
     if values.is_empty() {
         return Err("`Path` needs a pattern, such as `/ws/**`".to_owned());
@@ -304,6 +320,16 @@ mod tests {
         for ((whose, word), problem) in words.iter().zip(&found) {
             assert!(problem.contains(whose) && problem.contains(word), "{problem}");
         }
+    }
+
+    #[test]
+    fn the_expanded_form_may_say_the_trailing_slash_anywhere() {
+        let mut strict = route("r", "ws://a:1", &["Path=/a"], &[]);
+        strict.predicates[0].args.insert(0, ("matchTrailingSlash".to_owned(), "false".to_owned()));
+        let routes = compile(&spec(vec![strict.clone()], &[])).expect("routes");
+        assert_eq!((found(&routes, "/a"), found(&routes, "/a/")), (Some("r"), None));
+        strict.predicates[0].args[0].1 = "no".to_owned();
+        assert!(problems(&spec(vec![strict], &[]))[0].contains("not `no`"));
     }
 
     #[test]
