@@ -149,14 +149,14 @@ async fn a_node_that_never_answers_costs_its_share_of_the_time_and_no_more() {
     let (hung, good) = (hung().await, Backend::echo("").await);
     let short = || {
         let mut config = config();
-        config.tunnel.handshake_timeout = Duration::from_millis(900);
+        config.tunnel.handshake_timeout = Duration::from_secs(3);
         config
     };
     let front = Front::start(short(), &[hung.instance(9.0), good.instance(1.0)]).await;
     let started = tokio::time::Instant::now();
     front.open("/ws/1").await;
     assert_eq!((hung.heads().len(), good.heads().len()), (1, 1));
-    assert!(started.elapsed() >= Duration::from_millis(299), "{:?}", started.elapsed());
+    assert!(started.elapsed() >= Duration::from_millis(999), "{:?}", started.elapsed());
     front.open("/ws/2").await;
     assert_eq!(hung.heads().len(), 1, "it is left out");
 

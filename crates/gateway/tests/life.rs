@@ -85,7 +85,7 @@ async fn in_development_a_host_that_is_none_of_ours_is_refused_everywhere() {
 async fn a_drain_lets_tunnels_live_until_the_hard_stop_and_no_longer() {
     let backend = Backend::echo("").await;
     let mut config = config();
-    let limits = wire::limits::Limits { drain_hard_stop: Duration::from_millis(700), ..Default::default() };
+    let limits = wire::limits::Limits { drain_hard_stop: Duration::from_secs(3), ..Default::default() };
     config.limits = Arc::new(limits);
     let front = Front::start(config, &[backend.instance(1.0)]).await;
     let mut leaves = front.open("/ws/1").await;
