@@ -12,7 +12,6 @@ use wire::id::Boot;
 use super::call::Call;
 use super::config::{END_BATCHES_MAX, EVICTIONS_LIFE, SCRIPT_ITEMS_MAX, TRACES_LIFE};
 use super::scripts::SCRIPTS;
-use super::server_info::ServerInfo;
 use super::{RedisDirectory, millis};
 
 /// A name that two processes take in turns within one call is left to the next call.
@@ -39,10 +38,8 @@ impl RedisDirectory {
             list.arg(self.keys.boots()).arg(boot.to_string());
             // The lease before the name: whoever finds the name ours finds it alive.
             let commands = vec![write, list, self.hold_name(boot, ttl, holder.as_ref()), cmd("TIME")];
-            let replies = self.link.run_each(call, commands).await?;
-            let [written, listed, held_by, time] = exactly(call, replies.values)?;
-            call.read::<Value>(written)?;
-            call.read::<Value>(listed)?;
+            let replies = self.link.run_somewhere(call, commands).await?;
+            let [_written, _listed, held_by, time] = exactly(call, replies.values)?;
             if call.read::<String>(held_by)?.is_empty() {
                 self.own_leases.taken(boot, beat, replies.run_id);
                 return Ok(LeaseTaken::Taken { now_us: now_us(call, time)? });
@@ -75,17 +72,12 @@ impl RedisDirectory {
             keep.arg(key).arg(millis(TRACES_LIFE));
             keep
         };
-        let [_, _, memory] = ServerInfo::questions();
         let (users, groups) = (keep(self.keys.users_of(boot)), keep(self.keys.groups_of(boot)));
         let name = self.hold_name(boot, ttl, None);
-        let commands = vec![renew, name, cmd("TIME"), evictions, users, groups, memory];
-        let replies = self.link.run_each(call, commands).await?;
-        let [renewed, held_by, time, evictions, users, groups, memory] = exactly(call, replies.values)?;
+        let commands = vec![renew, name, cmd("TIME"), evictions, users, groups];
+        let replies = self.link.run_somewhere(call, commands).await?;
+        let [renewed, held_by, time, evictions, _users, _groups] = exactly(call, replies.values)?;
         let (renewed, now_us) = (call.read::<String>(renewed)?, now_us(call, time)?);
-        for kept in [users, groups] {
-            call.read::<Value>(kept)?;
-        }
-        self.link.note_info(&ServerInfo::read([memory]));
         let other_server = own.run_id != replies.run_id;
         if renewed != "kept" || other_server {
             self.own_leases.gone(boot);
@@ -107,6 +99,7 @@ impl RedisDirectory {
             });
         }
         let evictions = self.take_evictions(call, boot, call.read(evictions)?).await?;
+        self.link.look_at_server(call).await;
         Ok(Renewed { outcome: RenewOutcome::Kept, now_us, evictions })
     }
 

@@ -27,8 +27,9 @@ pub(super) const SCRIPT_ITEMS_MAX: usize = 1_000;
 pub(super) const REAP_BATCH_MAX: usize = 500;
 /// Calls of [`REAP_BATCH_MAX`] traces that a boot that ends makes for itself; what is left then is a reaper's.
 pub(super) const END_BATCHES_MAX: usize = 4;
-/// How often the Java original's key of a user is written again before a race of logins is left to the next one.
-pub(super) const CLASSIC_ROUNDS_MAX: usize = 4;
+/// How often the Java original's key of a user is written again, while others log in and out, before it is left wrong.
+/// Each round lost is another login that won meanwhile, so only a storm on one user comes near it; the call's deadline ends it too.
+pub(super) const CLASSIC_ROUNDS_MAX: usize = 100;
 /// Users in one step of looking for absent keys of the Java original.
 pub(super) const REFRESH_BATCH_MAX: usize = 500;
 /// Steps in one call of looking for them; the next call goes on from there.

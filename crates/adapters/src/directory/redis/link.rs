@@ -69,30 +69,28 @@ impl Link {
 
     /// Sends commands in order, in batches; the first error is the answer.
     pub(super) async fn run(&self, call: &Call, commands: Vec<Cmd>) -> Result<Vec<Value>, PortError> {
-        let replies = self.run_each(call, commands).await?;
-        for value in &replies.values {
-            if let Value::ServerError(error) = value {
-                return Err(self.failed(call.server_error(error)));
-            }
-        }
-        Ok(replies.values)
+        self.run_somewhere(call, commands).await.map(|replies| replies.values)
     }
 
-    /// Sends commands in order, in batches; an error of the server is the answer to its command alone.
-    pub(super) async fn run_each(&self, call: &Call, commands: Vec<Cmd>) -> Result<Replies, PortError> {
-        let mut all = Replies { values: Vec::with_capacity(commands.len()), run_id: None };
-        let mut commands = commands.into_iter();
-        loop {
-            let mut batch = Pipeline::new();
-            for command in commands.by_ref().take(BATCH_COMMANDS_MAX) {
-                batch.add_command(command);
-            }
-            if batch.is_empty() {
-                return Ok(all);
-            }
-            let replies = self.run_batch(call, batch).await.map_err(|error| self.failed(error))?;
-            all.values.extend(replies.values);
-            all.run_id = replies.run_id;
+    /// As [`Link::run`], and tells by which server the last batch was answered.
+    pub(super) async fn run_somewhere(&self, call: &Call, commands: Vec<Cmd>) -> Result<Replies, PortError> {
+        if commands.is_empty() {
+            return Ok(Replies { values: Vec::new(), run_id: None });
+        }
+        let outcome = self.run_batches(call, commands).await;
+        lock(&self.health).down = outcome.as_ref().err().map(PortError::chain);
+        outcome
+    }
+
+    /// Takes note of what the server says of itself, if it says anything.
+    pub(super) async fn look_at_server(&self, call: &Call) {
+        let mut batch = Pipeline::new();
+        for question in ServerInfo::questions() {
+            batch.add_command(question);
+        }
+        // What is wrong with the server is found by the calls that matter.
+        if let Ok(replies) = self.run_batch(call, batch).await {
+            self.note_info(&ServerInfo::read(replies.values));
         }
     }
 
@@ -106,9 +104,30 @@ impl Link {
         }
     }
 
-    /// Takes note of what the server says of itself.
-    pub(super) fn note_info(&self, info: &ServerInfo) {
+    fn note_info(&self, info: &ServerInfo) {
         lock(&self.health).warning = info.warning();
+    }
+
+    async fn run_batches(&self, call: &Call, commands: Vec<Cmd>) -> Result<Replies, PortError> {
+        let mut all = Replies { values: Vec::with_capacity(commands.len()), run_id: None };
+        let mut commands = commands.into_iter();
+        loop {
+            let mut batch = Pipeline::new();
+            for command in commands.by_ref().take(BATCH_COMMANDS_MAX) {
+                batch.add_command(command);
+            }
+            if batch.is_empty() {
+                return Ok(all);
+            }
+            let replies = self.run_batch(call, batch).await?;
+            for value in &replies.values {
+                if let Value::ServerError(error) = value {
+                    return Err(call.server_error(error));
+                }
+            }
+            all.values.extend(replies.values);
+            all.run_id = replies.run_id;
+        }
     }
 
     async fn run_batch(&self, call: &Call, batch: Pipeline) -> Result<Replies, PortError> {
@@ -139,7 +158,6 @@ impl Link {
             // Not the server that we want, or not any more: the next host may be.
             self.give_up(&current);
         }
-        lock(&self.health).down = None;
         Ok(Replies { values, run_id: current.run_id })
     }
 
@@ -205,11 +223,6 @@ impl Link {
         if current.as_ref().is_some_and(|current| current.number == failed.number) {
             *current = None;
         }
-    }
-
-    fn failed(&self, error: PortError) -> PortError {
-        lock(&self.health).down = Some(error.chain());
-        error
     }
 }
 
