@@ -13,14 +13,14 @@ pub struct Places {
 }
 
 impl Places {
-    /// `max` places.
+    /// `max` places; 0 is no limit.
     pub fn new(max: usize) -> Places {
         Places { max, taken: Arc::default() }
     }
 
     /// A place, given back when it is dropped; `None` when all are taken.
     pub fn take(&self) -> Option<Place> {
-        let within = |taken: usize| (taken < self.max).then_some(taken + 1);
+        let within = |taken: usize| (self.max == 0 || taken < self.max).then_some(taken + 1);
         self.taken.fetch_update(Ordering::Relaxed, Ordering::Relaxed, within).ok()?;
         Some(Place { taken: Arc::clone(&self.taken) })
     }
@@ -56,5 +56,12 @@ mod tests {
         drop(first);
         assert_eq!(places.taken(), 1);
         assert!(places.take().is_some());
+    }
+
+    #[test]
+    fn zero_is_no_limit() {
+        let places = Places::new(0);
+        let held: Vec<_> = (0..100).filter_map(|_| places.take()).collect();
+        assert_eq!((held.len(), places.taken()), (100, 100));
     }
 }
