@@ -95,7 +95,7 @@ impl Bindings {
         self.evict(&session.user, claimed.displaced);
         // The boot may have changed while the claim was under way: it is written again under the new one.
         if self.view.boot() != boot {
-            self.restore(&[session.clone()]).await?;
+            self.restore(std::slice::from_ref(session)).await?;
         }
         Ok(())
     }

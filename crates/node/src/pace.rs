@@ -15,7 +15,7 @@ const PER_SECOND: u32 = 100;
 const STEP: Duration = Duration::from_millis(50);
 
 /// Closes all sessions, at 100 a second or as much faster as `spread` asks. With a spread of zero, all at once.
-pub async fn close_all(hub: &Arc<Hub>, code: CloseCode, spread: Duration) {
+pub(crate) async fn close_all(hub: &Arc<Hub>, code: CloseCode, spread: Duration) {
     let all = hub.all();
     let steps_in_spread = (spread.as_millis() / STEP.as_millis()) as usize;
     let slowest = (u128::from(PER_SECOND) * STEP.as_millis() / 1_000) as usize;

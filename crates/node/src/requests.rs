@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use ports::Store;
-use ports::store::{ConversationSummary, PageQuery, Reader, RosterChange};
+use ports::store::{ConversationSummary, Denied, PageQuery, Reader, RosterChange, StoreError};
 use serde_json::value::RawValue;
 use tokio::time::Instant;
 use wire::classic::ClassicFrame;
@@ -210,7 +210,12 @@ impl Desk {
     ) -> Result<bytes::Bytes, Refusal> {
         let store = self.store()?;
         let page = store.conversations(user, items_max, next).await;
-        let page = page.map_err(|error| self.dispatch.refusal(error))?;
+        let page = page.map_err(|error| match error {
+            StoreError::Denied(Denied::Unacceptable) => {
+                Refusal::new(ErrorCode::BadField, "next: must be the `next` of an earlier answer")
+            }
+            error => self.dispatch.refusal(error),
+        })?;
         let lasts: Vec<Option<Box<RawValue>>> =
             page.items.iter().map(|item| last_frame(item, user)).collect();
         let lines: Vec<ConversationLine<'_>> = page
@@ -318,9 +323,9 @@ impl Desk {
         change: &RosterChange,
         origin: Option<SessionId>,
     ) -> Result<(), Refusal> {
-        self.groups.adopt(&change.roster).await.map_err(|error| self.port(error))?;
+        let adopted = self.groups.adopt(&change.roster).await.map_err(|error| self.port(error));
         if change.joined.is_empty() && change.left.is_empty() {
-            return Ok(());
+            return adopted;
         }
         let (joined, left) = (change.joined.len(), change.left.len());
         self.events.tell(Told::MembersChanged { group, joined, left });
@@ -340,11 +345,13 @@ impl Desk {
         };
         self.dispatch.send_on(Outgoing { key: key.clone(), whom, body, answer: None, hop: 0 }).await;
         if told {
-            let frame = frame::members(None, group, &change.joined, &change.left);
-            let to = Some((group.clone(), Some(change.version)));
-            self.dispatch.notice(frame, key, Vec::new(), to, origin).await;
+            for frame in members_frames(group, change) {
+                let to = Some((group.clone(), Some(change.version)));
+                self.dispatch.notice(frame, key.clone(), Vec::new(), to, origin).await;
+            }
         }
-        Ok(())
+        // The change is made: a caller that tries again would have nothing left to tell the others.
+        adopted
     }
 
     async fn hello(
@@ -499,6 +506,17 @@ fn last_frame(item: &ConversationSummary, user: &UserId) -> Option<Box<RawValue>
     let frame = item.last.as_ref()?.frame_for(user);
     let text = String::from_utf8(frame.to_vec()).ok()?;
     RawValue::from_string(text).ok()
+}
+
+/// What the members of a group are told of a change: one frame, or several where a service has exchanged half a town.
+fn members_frames(group: &GroupId, change: &RosterChange) -> Vec<bytes::Bytes> {
+    let (joined, left) = (&change.joined, &change.left);
+    if joined.len() + left.len() <= TOLD_MEMBERS_MAX {
+        return vec![frame::members(None, group, joined, left)];
+    }
+    let joined = joined.chunks(TOLD_MEMBERS_MAX).map(|joined| frame::members(None, group, joined, &[]));
+    let left = left.chunks(TOLD_MEMBERS_MAX).map(|left| frame::members(None, group, &[], left));
+    joined.chain(left).collect()
 }
 
 /// How many lines fit into one frame; at least one.

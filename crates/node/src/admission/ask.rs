@@ -8,29 +8,29 @@ use wire::policy::{Dialect, DialectChoice};
 use crate::config::Config;
 
 /// The subprotocol of our own dialect.
-pub const V1: &str = "trunkline.v1";
+pub(super) const V1: &str = "trunkline.v1";
 /// The subprotocol of the older service's dialect.
-pub const CLASSIC: &str = "classic";
+pub(super) const CLASSIC: &str = "classic";
 /// What stands before a token among the subprotocols.
 const BEARER: &str = "bearer.";
 
 /// A handshake, taken apart.
 #[derive(Debug)]
-pub struct Ask {
+pub(super) struct Ask {
     /// The user that the path names.
-    pub user: UserId,
+    pub(super) user: UserId,
     /// The device.
-    pub device: DeviceId,
+    pub(super) device: DeviceId,
     /// What the session will speak.
-    pub dialect: Dialect,
+    pub(super) dialect: Dialect,
     /// The subprotocol to answer with; `None` when none was offered that we know.
-    pub answer: Option<&'static str>,
+    pub(super) answer: Option<&'static str>,
     /// True when the client wants to resume.
-    pub resume: bool,
+    pub(super) resume: bool,
     /// The token, wherever it stood.
-    pub token: Option<String>,
+    pub(super) token: Option<String>,
     /// True when it stood among the subprotocols, as only browsers do it.
-    pub token_in_protocol: bool,
+    pub(super) token_in_protocol: bool,
 }
 
 impl Ask {
@@ -38,7 +38,7 @@ impl Ask {
     ///
     /// # Errors
     /// 400 for an id or a device that is none, and for broken escapes; 404 for a path that goes on below the user.
-    pub fn parse<B>(request: &Request<B>, upgrade: &Upgrade, config: &Config) -> Result<Ask, Answer> {
+    pub(super) fn parse<B>(request: &Request<B>, upgrade: &Upgrade, config: &Config) -> Result<Ask, Answer> {
         let below = path::below(request.uri().path(), &config.path)
             .ok_or_else(|| Answer::not_found("sessions are opened below the path of ws.path"))?;
         if below.contains('/') {
@@ -67,7 +67,7 @@ impl Ask {
     }
 
     /// True when a token may still come in a `hello`.
-    pub fn may_say_hello(&self) -> bool {
+    pub(super) fn may_say_hello(&self) -> bool {
         self.dialect == Dialect::V1
     }
 }

@@ -16,14 +16,14 @@ const BATCH: usize = 500;
 
 /// Conversations whose heads are to be told. `None` is all of them.
 #[derive(Debug, Default)]
-pub struct Heads {
+pub(crate) struct Heads {
     owed: Mutex<BTreeMap<Option<ConversationId>, Seq>>,
     wake: Notify,
 }
 
 impl Heads {
     /// Remembers a head.
-    pub fn remember(&self, conversation: Option<ConversationId>, head: Seq) {
+    pub(crate) fn remember(&self, conversation: Option<ConversationId>, head: Seq) {
         {
             let mut owed = self.owed();
             if owed.contains_key(&None) {
@@ -41,12 +41,12 @@ impl Heads {
     }
 
     /// True when nothing is owed.
-    pub fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.owed().is_empty()
     }
 
     /// Waits until heads are owed and a moment has passed, and takes some. What fails again is remembered again.
-    pub async fn due(&self) -> Vec<(Option<ConversationId>, Seq)> {
+    pub(crate) async fn due(&self) -> Vec<(Option<ConversationId>, Seq)> {
         while self.is_empty() {
             self.wake.notified().await;
         }

@@ -88,13 +88,13 @@ pub enum Told {
 
 /// The shards.
 #[derive(Debug)]
-pub struct Remote {
+pub(super) struct Remote {
     shards: Vec<mpsc::Sender<Outgoing>>,
 }
 
 impl Remote {
     /// Starts the shards, which end with `stop`.
-    pub fn start(
+    pub(super) fn start(
         parts: &Parts,
         directory: Arc<dyn Directory>,
         heads: Arc<Heads>,
@@ -120,7 +120,7 @@ impl Remote {
     }
 
     /// Puts something into the shard of its key; waits for room.
-    pub async fn push(&self, outgoing: Outgoing) {
+    pub(super) async fn push(&self, outgoing: Outgoing) {
         let idx = fnv(&outgoing.key) as usize % self.shards.len().max(1);
         if let Some(shard) = self.shards.get(idx) {
             // A shard that is gone has stopped with the node: who waits for an answer sees its sender dropped.

@@ -25,7 +25,7 @@ use crate::session::Session;
 
 /// What was answered, by sender and id.
 #[derive(Debug)]
-pub struct Repeats {
+pub(crate) struct Repeats {
     window: Duration,
     ids_max: usize,
     known: Mutex<Known>,
@@ -43,7 +43,7 @@ struct Known {
 
 impl Repeats {
     /// Remembers `ids_max` for `window`.
-    pub fn new(window: Duration, ids_max: usize) -> Repeats {
+    pub(crate) fn new(window: Duration, ids_max: usize) -> Repeats {
         Repeats { window, ids_max, known: Mutex::default() }
     }
 

@@ -74,7 +74,7 @@ impl Decoder {
         Decoder { message_bytes_max, pending: Vec::new(), fragments: None }
     }
 
-    /// Takes what arrived. Follow with [`Decoder::next`] until it has nothing more.
+    /// Takes what arrived. Follow with [`Decoder::next_incoming`] until it has nothing more.
     pub fn feed(&mut self, bytes: &[u8]) {
         self.pending.extend_from_slice(bytes);
     }
@@ -85,7 +85,7 @@ impl Decoder {
     }
 
     /// The next message or control frame of what was fed.
-    pub fn next(&mut self) -> Result<Option<Incoming>, Fault> {
+    pub fn next_incoming(&mut self) -> Result<Option<Incoming>, Fault> {
         loop {
             let Some(head) = Head::parse(&self.pending)? else {
                 self.give_back();
@@ -290,7 +290,7 @@ mod tests {
         for chunk in chunks {
             decoder.feed(chunk);
             loop {
-                match decoder.next() {
+                match decoder.next_incoming() {
                     Ok(Some(incoming)) => out.push(Ok(incoming)),
                     Ok(None) => break,
                     Err(fault) => {
@@ -362,8 +362,8 @@ mod tests {
     fn nothing_is_kept_once_a_frame_is_complete() {
         let mut decoder = Decoder::new(1_000);
         decoder.feed(&masked(FIN | TEXT, &[b'x'; 500]));
-        assert!(matches!(decoder.next(), Ok(Some(Incoming::Text(_)))));
-        assert!(matches!(decoder.next(), Ok(None)));
+        assert!(matches!(decoder.next_incoming(), Ok(Some(Incoming::Text(_)))));
+        assert!(matches!(decoder.next_incoming(), Ok(None)));
         assert_eq!(decoder.pending.capacity(), 0);
     }
 

@@ -586,3 +586,7 @@ impl Refusals {
         max > 0 && self.count >= max
     }
 }
+
+#[cfg(test)]
+#[path = "machine_tests.rs"]
+mod tests;

@@ -6,7 +6,7 @@ use tokio::time::Instant;
 
 /// Allows a long-run rate and a burst.
 #[derive(Debug)]
-pub struct Rate {
+pub(crate) struct Rate {
     interval: Duration,
     tolerance: Duration,
     /// When the next send would be due if all were evenly spaced.
@@ -15,13 +15,13 @@ pub struct Rate {
 
 impl Rate {
     /// `per_second` in the long run, `burst` at once after a pause. `None` for no limit.
-    pub fn new(per_second: u32, burst: u32) -> Option<Rate> {
+    pub(crate) fn new(per_second: u32, burst: u32) -> Option<Rate> {
         let interval = Duration::from_secs(1).checked_div(per_second)?;
         Some(Rate { interval, tolerance: interval * burst.saturating_sub(1), due: None })
     }
 
     /// Takes one send, or says how long to wait for it.
-    pub fn take(&mut self, now: Instant) -> Result<(), Duration> {
+    pub(crate) fn take(&mut self, now: Instant) -> Result<(), Duration> {
         let due = self.due.map_or(now, |due| due.max(now));
         let early = due.saturating_duration_since(now);
         if early > self.tolerance {

@@ -106,7 +106,7 @@ impl<'a> SessionTask<'a> {
             if self.session.core().ending.is_some() {
                 return;
             }
-            match self.decoder.next() {
+            match self.decoder.next_incoming() {
                 Ok(Some(incoming)) => self.session.apply(Event::Incoming(incoming), Instant::now()),
                 Ok(None) => return,
                 Err(fault) => return self.session.apply(Event::Broken(fault), Instant::now()),
