@@ -165,7 +165,7 @@ export class Line {
       return Promise.reject(error);
     }
     const answer = this.#requests.add(id, text, { repeats, timed });
-    if (always || this.#connection.isWelcome) this.#connection.write(text);
+    if (always || this.#connection.isWelcome) this.#writeRequest({ id, text });
     return answer;
   }
 
@@ -366,7 +366,7 @@ export class Line {
     if (this.keepsNothing) {
       for (const group of this.#joined) this.#write({ type: "join", group });
     }
-    for (const text of this.#requests.texts()) this.#connection.write(text);
+    for (const request of this.#requests.unwritten()) this.#writeRequest(request);
   }
 
   /** @param {any} frame */
@@ -442,6 +442,11 @@ export class Line {
   }
 
   // === writing ===
+
+  /** @param {{id: string, text: string}} request */
+  #writeRequest({ id, text }) {
+    if (this.#connection.write(text)) this.#requests.written(id);
+  }
 
   /** @param {{type: string, [field: string]: unknown}} frame */
   #write(frame) {

@@ -11,6 +11,7 @@ import { Fault } from "./fault.js";
  * @typedef {object} Request
  * @property {string} text
  * @property {boolean} repeats
+ * @property {boolean} isWritten to the present connection
  * @property {(answer: any) => void} resolve
  * @property {(fault: Fault) => void} reject
  * @property {() => void} cancelTimeout
@@ -44,7 +45,7 @@ export class Requests {
     return new Promise((resolve, reject) => {
       const timeout = () => this.refused(id, new Fault("timeout", `no answer within ${this.#limits.requestTimeoutMs} ms`));
       const cancelTimeout = timed ? this.#clock.after(this.#limits.requestTimeoutMs, timeout) : () => {};
-      this.#requests.set(id, { text, repeats, resolve, reject, cancelTimeout });
+      this.#requests.set(id, { text, repeats, isWritten: false, resolve, reject, cancelTimeout });
     });
   }
 
@@ -70,14 +71,24 @@ export class Requests {
     return request !== undefined;
   }
 
-  /** The texts to write on a new connection. */
-  texts() {
-    return [...this.#requests.values()].map((request) => request.text);
+  /**
+   * What the present connection was not asked yet.
+   * @returns {{id: string, text: string}[]}
+   */
+  unwritten() {
+    return [...this.#requests].filter(([, request]) => !request.isWritten).map(([id, { text }]) => ({ id, text }));
+  }
+
+  /** @param {string} id */
+  written(id) {
+    const request = this.#requests.get(id);
+    if (request !== undefined) request.isWritten = true;
   }
 
   /** The connection is lost. */
   lost() {
     for (const [id, request] of [...this.#requests]) {
+      request.isWritten = false;
       if (!request.repeats) this.refused(id, new Fault("disconnected", "the connection was lost before the answer came"));
     }
   }

@@ -147,6 +147,7 @@ test("a client that holds messages resumes from exactly what it holds", async ()
   await until(() => client.state === "online", "online");
   next.say(message(11));
   await until(() => client.seqs().length === 5, "all messages");
+  assert.deepEqual(next.untaken, [], "hello is said once");
   assert.deepEqual(client.seqs(), [5, 6, 8, 10, 11]);
   assert.deepEqual(client.seen.message.map(({ about }) => about.live), [true, true, false, false, true]);
 });
