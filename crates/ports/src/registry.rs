@@ -47,6 +47,12 @@ pub trait Registry: Send + Sync + 'static {
     /// Holds the last list while the registry is away.
     fn watch(&self, service: &str) -> watch::Receiver<Instances>;
 
+    /// Asks once, within seconds, whether the registry lets us in: for a start that is to end at once where it refuses ([`crate::Retry::Never`]).
+    /// An outage is another error, and no reason not to start.
+    async fn check(&self) -> Result<(), PortError> {
+        Ok(())
+    }
+
     /// How the registry is.
     fn state(&self) -> SeamState;
 }

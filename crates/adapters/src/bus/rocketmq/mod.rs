@@ -64,8 +64,8 @@ impl RocketMqBus {
     pub fn new(options: RocketMqOptions) -> Result<RocketMqBus, PortError> {
         let mut config = Config::new(options.name_servers.clone());
         config.producer_group = PRODUCER_GROUP.to_owned();
-        config.request_timeout = options.call_timeout;
-        config.connect_timeout = options.call_timeout;
+        config.request_timeout = options.request_timeout();
+        config.connect_timeout = options.request_timeout();
         let client = Client::new(config).map_err(|error| port_error("set up RocketMQ", error))?;
         let stop = CancellationToken::new();
         Ok(RocketMqBus {

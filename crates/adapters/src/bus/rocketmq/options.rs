@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use ports::bus::POST_LIMIT;
+
 /// Settings of a [`super::RocketMqBus`].
 #[derive(Debug, Clone)]
 pub struct RocketMqOptions {
@@ -17,7 +19,7 @@ pub struct RocketMqOptions {
     pub create: bool,
     /// The topic that a copy of every accepted message goes to.
     pub copy: Option<String>,
-    /// How long one request to a broker may take before it is given up and, within [`ports::bus::POST_LIMIT`], tried again.
+    /// How long one request to a broker may take before it is given up and, within [`POST_LIMIT`], tried again; 0, and more than that limit, is that limit.
     pub call_timeout: Duration,
 }
 
@@ -33,5 +35,10 @@ impl RocketMqOptions {
             copy: None,
             call_timeout: Duration::from_secs(3),
         }
+    }
+
+    /// The time of one request.
+    pub(super) fn request_timeout(&self) -> Duration {
+        if self.call_timeout.is_zero() { POST_LIMIT } else { self.call_timeout.min(POST_LIMIT) }
     }
 }

@@ -214,7 +214,7 @@ impl Announcer {
     async fn watch_over(&mut self, client: &Client, level: Level) {
         let mut missing = 0;
         loop {
-            if self.pause(self.shared.options.self_check_every).await {
+            if self.pause(self.shared.options.self_check_pause()).await {
                 return;
             }
             let Ok(told) = client.list(&self.instance.service).await else { continue };

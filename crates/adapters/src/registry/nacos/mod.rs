@@ -62,21 +62,6 @@ impl NacosRegistry {
         }
     }
 
-    /// Asks once whether this Nacos lets us in; for a start that is to end at once when it does not.
-    ///
-    /// [`ports::Retry::Never`] is a refusal; an outage is another error, and no reason not to start.
-    pub async fn check(&self) -> Result<(), PortError> {
-        const DURING: &str = "log in at Nacos";
-        let Some(login) = &self.shared.login else { return self.check_without_user(DURING).await };
-        login.log_in_if_due().await;
-        match login.outcome() {
-            Outcome::Accepted => Ok(()),
-            Outcome::Away(what) => Err(PortError::outage(SEAM, DURING, what)),
-            Outcome::NotYet => Err(PortError::outage(SEAM, DURING, "the login is still under way")),
-            Outcome::Refused => Err(self.shared.error(DURING, "refused")),
-        }
-    }
-
     async fn check_without_user(&self, during: &'static str) -> Result<(), PortError> {
         let mut last = PortError::outage(SEAM, during, "no server is configured");
         for server in &self.shared.options.servers {
@@ -123,6 +108,18 @@ impl Registry for NacosRegistry {
             shown
         });
         shown.subscribe()
+    }
+
+    async fn check(&self) -> Result<(), PortError> {
+        const DURING: &str = "log in at Nacos";
+        let Some(login) = &self.shared.login else { return self.check_without_user(DURING).await };
+        login.log_in_if_due().await;
+        match login.outcome() {
+            Outcome::Accepted => Ok(()),
+            Outcome::Away(what) => Err(PortError::outage(SEAM, DURING, what)),
+            Outcome::NotYet => Err(PortError::outage(SEAM, DURING, "the login is still under way")),
+            Outcome::Refused => Err(self.shared.error(DURING, "refused")),
+        }
     }
 
     fn state(&self) -> SeamState {

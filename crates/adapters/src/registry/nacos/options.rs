@@ -18,9 +18,9 @@ pub struct NacosOptions {
     pub group: String,
     /// The cluster that our instances belong to; those of other clusters are not shown.
     pub cluster: String,
-    /// How often an announced instance is looked up, to be written again when it is missing twice.
+    /// How often an announced instance is looked up, to be written again when it is missing twice; 0 is never.
     pub self_check_every: Duration,
-    /// How often the list of a watched service is asked for, beside what is pushed.
+    /// How often the list of a watched service is asked for, beside what is pushed; 0 is never.
     pub poll_every: Duration,
 }
 
@@ -39,10 +39,25 @@ impl NacosOptions {
         }
     }
 
+    /// Until the next look at our own entry.
+    pub(super) fn self_check_pause(&self) -> Duration {
+        or_never(self.self_check_every)
+    }
+
+    /// Until the next question for a list.
+    pub(super) fn poll_pause(&self) -> Duration {
+        or_never(self.poll_every)
+    }
+
     /// The servers for people.
     pub(super) fn addresses(&self) -> String {
         self.servers.join(",")
     }
+}
+
+fn or_never(every: Duration) -> Duration {
+    const NEVER: Duration = Duration::from_secs(365 * 24 * 3600);
+    if every.is_zero() { NEVER } else { every }
 }
 
 impl fmt::Debug for NacosOptions {
@@ -63,6 +78,13 @@ impl fmt::Debug for NacosOptions {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_pause_of_0_is_no_busy_loop() {
+        let options = NacosOptions { self_check_every: Duration::ZERO, ..NacosOptions::new(["h:1"]) };
+        assert!(options.self_check_pause() > Duration::from_secs(3600));
+        assert_eq!(options.poll_pause(), Duration::from_secs(10));
+    }
 
     #[test]
     fn a_password_is_never_printed() {

@@ -51,7 +51,7 @@ impl Watcher {
                         client.subscribe(&self.service, listener.clone()).await;
                         is_subscribed = true;
                     }
-                    self.shared.options.poll_every
+                    self.shared.options.poll_pause()
                 }
                 Err(failure) => {
                     tracing::debug!(service = self.service, "the list is not to be had: {failure}");
