@@ -97,6 +97,16 @@ async fn a_replica_that_lags_behind_is_noticed_by_the_beat() {
 }
 
 #[tokio::test]
+async fn a_lease_that_somebody_else_has_written_is_lost() {
+    let bed = Bed::start().await;
+    let directory = bed.connect().await;
+    let boot = bed.boot("node-1");
+    take(&directory, &boot).await;
+    bed.command(&["SET", &format!("trunkline:websocket-demo:boot:{boot}"), "99 {}"]).await;
+    assert_lost(&renew(&directory, &boot).await, "not what was written last");
+}
+
+#[tokio::test]
 async fn a_renewal_whose_answer_was_lost_is_not_a_lost_lease() {
     let bed = Bed::start().await;
     let directory = bed.connect().await;
