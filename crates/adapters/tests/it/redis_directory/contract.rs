@@ -31,6 +31,11 @@ async fn what_is_gone_leaves_no_key_behind() {
     directory.add_interest(&[interest(2)]).await.unwrap();
     let eviction = Eviction { user: "1".parse().unwrap(), session: logins[0].session, code: 4500 };
     directory.request_evictions(&[(boot.clone(), eviction)]).await.unwrap();
+    // What only its boot or a reaper empties goes by itself where neither comes.
+    for list in ["evict", "users", "groups"] {
+        let left = bed.command(&["PTTL", &format!("trunkline:websocket-demo:boot:{boot}:{list}")]).await;
+        assert!(matches!(left, Reply::Integer(1..)), "{list}: {left:?}");
+    }
     for login in &logins {
         release(&directory, login).await;
     }
