@@ -373,6 +373,8 @@ impl Desk {
         if knocking {
             self.arriving.log_in(session, expires.map(|(at, _)| at)).await?;
         }
+        // Only `welcome` is pushed before a gap is.
+        session.greeted().await;
         if session.phase() != Phase::Resuming {
             session.apply(Event::Ready { id, expires }, Instant::now());
             return Ok(());

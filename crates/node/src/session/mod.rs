@@ -52,6 +52,8 @@ pub struct Session {
     generation: OnceLock<u64>,
     socket: OnceLock<TcpStream>,
     wake: Notify,
+    /// Told when the session has been told `welcome`, or has ended before.
+    greeted: Notify,
     roads: Roads,
 }
 
@@ -139,6 +141,7 @@ impl Session {
             generation: OnceLock::new(),
             socket: OnceLock::new(),
             wake: Notify::new(),
+            greeted: Notify::new(),
             roads,
         })
     }
@@ -146,8 +149,24 @@ impl Session {
     /// Steps the session by one event.
     pub fn apply(self: &Arc<Self>, event: Event<'_>, now: Instant) {
         let mut core = self.core();
+        let arriving = core.machine.phase() == Phase::Arriving;
         let effects = core.machine.step(event, now);
         self.perform(&mut core, effects, now);
+        if arriving && core.machine.phase() != Phase::Arriving {
+            self.greeted.notify_waiters();
+        }
+    }
+
+    /// Returns once the session has been told `welcome`, or has ended before.
+    pub(crate) async fn greeted(&self) {
+        loop {
+            let mut told = std::pin::pin!(self.greeted.notified());
+            told.as_mut().enable();
+            if self.phase() != Phase::Arriving {
+                return;
+            }
+            told.await;
+        }
     }
 
     /// Where the session is in its life.
