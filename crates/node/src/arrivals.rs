@@ -49,6 +49,8 @@ pub enum Audience {
     Users(Vec<UserId>),
     /// The members of a group, as of this version.
     Group(GroupId, Option<u64>),
+    /// The same, and these users, who have just become members: this node may not have taken it in yet.
+    Joined(GroupId, Option<u64>, Vec<UserId>),
     /// Everyone on the node.
     Everyone,
 }
@@ -158,20 +160,38 @@ impl Arrivals {
                 self.hub.for_each(each);
                 self.hub.len()
             }
-            Audience::Group(group, version) => {
-                match self.groups.deliver(group, *version, arrived.parcel.seq(), each) {
-                    GroupDelivery::Stepped(stepped) => stepped,
-                    GroupDelivery::Stale => {
-                        self.wait_for_members(group, arrived.clone());
-                        0
-                    }
-                }
+            Audience::Group(group, version) => self.deliver_to_group(group, *version, &[], arrived, each),
+            Audience::Joined(group, version, users) => {
+                self.deliver_to_group(group, *version, users, arrived, each)
             }
         };
         if stepped > 0 {
             self.events.tell(Told::Pushed { sessions: stepped });
         }
         stepped
+    }
+
+    fn deliver_to_group(
+        self: &Arc<Self>,
+        group: &GroupId,
+        version: Option<u64>,
+        joined: &[UserId],
+        arrived: &Arrived,
+        each: impl Fn(&Arc<Session>),
+    ) -> usize {
+        let sessions = joined.iter().flat_map(|user| self.hub.of_user(user));
+        let newcomers: Vec<Arc<Session>> =
+            sessions.filter(|session| !self.groups.has_entered(group, session.id)).collect();
+        match self.groups.deliver(group, version, arrived.parcel.seq(), &each) {
+            GroupDelivery::Stepped(stepped) => {
+                newcomers.iter().for_each(each);
+                stepped + newcomers.len()
+            }
+            GroupDelivery::Stale => {
+                self.wait_for_members(group, arrived.clone());
+                0
+            }
+        }
     }
 
     /// Puts something aside until the members of its group are read again, and sees to it that they are.

@@ -8,11 +8,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use ports::PortError;
 use ports::directory::{Directory, Interest};
-use ports::store::Roster;
+use ports::store::{PageQuery, Reader, Roster};
+use ports::{PortError, Store};
 use tokio::time::Instant;
-use wire::id::{ConversationId, GroupId, Seq, SessionId};
+use wire::frame::Range;
+use wire::id::{ConversationId, GroupId, Seq, SessionId, UserId};
 
 use crate::hub::Hub;
 use crate::lease::View;
@@ -196,6 +197,31 @@ impl Groups {
                     session.apply(Event::Joined(&conversation, *since), Instant::now());
                 }
             }
+        }
+        Ok(())
+    }
+
+    /// As [`Groups::adopt`]; then shows the sessions of those who have joined how far the log reaches: what was said between the change
+    /// and our interest was posted to other nodes only.
+    pub async fn admit(
+        &self,
+        store: &dyn Store,
+        roster: &Arc<Roster>,
+        joined: &[UserId],
+    ) -> Result<(), PortError> {
+        self.adopt(roster).await?;
+        let sessions: Vec<Arc<Session>> = joined.iter().flat_map(|user| self.hub.of_user(user)).collect();
+        if sessions.is_empty() {
+            return Ok(());
+        }
+        let conversation = ConversationId::group(&roster.group);
+        let range = Range::Latest;
+        let query = PageQuery { conversation, reader: Reader::All, range, items_max: 1, bytes_max: 1 };
+        let pages = store.pages(std::slice::from_ref(&query)).await?;
+        // A group that is gone again has no log to show.
+        let head = pages.into_iter().flatten().next().map_or(0, |page| page.head);
+        for session in sessions {
+            session.apply(Event::Head(&query.conversation, head), Instant::now());
         }
         Ok(())
     }

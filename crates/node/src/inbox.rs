@@ -233,7 +233,8 @@ impl InboxTask {
 fn audience_of(delivery: &Delivery) -> Audience {
     match &delivery.group {
         Some(group) if group.is_everyone() => Audience::Everyone,
-        Some(group) => Audience::Group(group.clone(), delivery.version),
+        Some(group) if delivery.users.is_empty() => Audience::Group(group.clone(), delivery.version),
+        Some(group) => Audience::Joined(group.clone(), delivery.version, delivery.users.clone()),
         None => Audience::Users(delivery.users.clone()),
     }
 }

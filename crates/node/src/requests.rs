@@ -323,7 +323,8 @@ impl Desk {
         change: &RosterChange,
         origin: Option<SessionId>,
     ) -> Result<(), Refusal> {
-        let adopted = self.groups.adopt(&change.roster).await.map_err(|error| self.port(error));
+        let adopted = self.groups.admit(self.store()?, &change.roster, &change.joined).await;
+        let adopted = adopted.map_err(|error| self.port(error));
         if change.joined.is_empty() && change.left.is_empty() {
             return adopted;
         }
@@ -347,7 +348,7 @@ impl Desk {
         if told {
             for frame in members_frames(group, change) {
                 let to = Some((group.clone(), Some(change.version)));
-                self.dispatch.notice(frame, key.clone(), Vec::new(), to, origin).await;
+                self.dispatch.notice(frame, key.clone(), change.joined.clone(), to, origin).await;
             }
         }
         // The change is made: a caller that tries again would have nothing left to tell the others.

@@ -130,7 +130,7 @@ impl Sweep {
         }
         let adopted = async {
             match store.rosters(std::slice::from_ref(group)).await?.pop().flatten() {
-                Some(roster) => self.groups.adopt(&roster).await,
+                Some(roster) => self.groups.admit(&**store, &roster, &change.joined).await,
                 None => {
                     self.groups.dissolve(group);
                     Ok(())

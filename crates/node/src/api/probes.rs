@@ -14,10 +14,6 @@ use crate::health::Readiness;
 
 /// The body of `/healthz`.
 #[derive(Serialize, ToSchema)]
-#[expect(
-    dead_code,
-    reason = "written by the health of the node, for the WebSocket listener too; this describes it"
-)]
 pub(super) struct Alive {
     /// True; a process that is not alive does not answer.
     alive: bool,

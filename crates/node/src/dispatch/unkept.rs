@@ -194,6 +194,7 @@ impl Dispatch {
     }
 
     /// Shows a frame, as `read` or `members`, to users or to a group, on every node that it concerns.
+    /// With a group, `users` are those who have just joined it: their nodes may not be interested in it yet.
     pub async fn notice(
         self: &Arc<Self>,
         frame: bytes::Bytes,
@@ -205,15 +206,18 @@ impl Dispatch {
         let parcel = Arc::new(Parcel::notice(frame.clone()));
         let (audience, whom, to_group) = match group {
             Some((group, version)) => {
-                let whom = Whom { everyone: self.broadcasts, ..Whom::group(group.clone()) };
+                let (users, everyone) = (users.clone(), self.broadcasts);
+                let whom = Whom { users, group: Some(group.clone()), everyone };
                 (Audience::Group(group.clone(), version), whom, Some((group, version)))
             }
-            None => (Audience::Users(users.clone()), Whom { users, ..Whom::default() }, None),
+            None => {
+                let whom = Whom { users: users.clone(), ..Whom::default() };
+                (Audience::Users(users.clone()), whom, None)
+            }
         };
         self.arrivals.bring(Arrived { parcel, audience, except, unkept: true });
         let (group, version) = to_group.map_or((None, None), |(group, version)| (Some(group), version));
-        let body =
-            Body::Signal(wire::envelope::Delivery { frame, id: None, users: Vec::new(), group, version });
+        let body = Body::Signal(wire::envelope::Delivery { frame, id: None, users, group, version });
         self.send_on(Outgoing { key, whom, body, answer: None, hop: 0 }).await;
     }
 

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use serde::{Deserialize, de::DeserializeOwned};
+use serde::{Deserialize, Deserializer, de::DeserializeOwned};
 use serde_json::value::RawValue;
 
 use crate::error_code::ErrorCode;
@@ -132,7 +132,7 @@ struct Fields<'a> {
     id: Option<&'a RawValue>,
     #[serde(borrow)]
     to: Option<&'a RawValue>,
-    #[serde(borrow)]
+    #[serde(borrow, default, deserialize_with = "even_null")]
     content: Option<&'a RawValue>,
     #[serde(borrow)]
     signal: Option<&'a RawValue>,
@@ -156,6 +156,11 @@ struct Fields<'a> {
     epoch: Option<&'a RawValue>,
     #[serde(borrow)]
     have: Option<&'a RawValue>,
+}
+
+/// A `content` of `null` is a content; an absent one is none.
+fn even_null<'de: 'a, 'a, D: Deserializer<'de>>(deserializer: D) -> Result<Option<&'a RawValue>, D::Error> {
+    <&RawValue>::deserialize(deserializer).map(Some)
 }
 
 type Fault = (ErrorCode, String);
@@ -354,6 +359,8 @@ mod tests {
         let Ok(ClientFrame::Send { content, to, .. }) = parse(text) else { panic!("not a send") };
         assert_eq!(content.get(), r#"{ "n" : 1.10 }"#);
         assert_eq!(to, Target::User("2".parse().unwrap()));
+        let null = parse(r#"{"type":"send","id":"a","to":{"user":"2"},"content":null}"#);
+        assert!(matches!(null, Ok(ClientFrame::Send { content, .. }) if content.get() == "null"));
     }
 
     #[test]

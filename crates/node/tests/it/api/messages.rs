@@ -1,9 +1,11 @@
 //! Sending and reading over HTTP, where messages are kept.
 
-use serde_json::{Value, json};
 use std::time::Duration;
 
-use crate::cluster::Setup;
+use serde_json::{Value, json};
+use testkit::poll;
+
+use crate::cluster::{PATIENCE, Setup};
 
 #[tokio::test]
 async fn a_message_reaches_its_user_on_another_node_and_every_session_of_its_sender() {
@@ -58,7 +60,7 @@ async fn content_is_carried_and_kept_byte_for_byte() {
     let minted = answer.json()["id"].as_str().unwrap().to_owned();
     assert_eq!(minted.len(), 26, "a missing id is minted");
     two.raw()
-        .next_data(crate::cluster::PATIENCE)
+        .next_data(PATIENCE)
         .await
         .map(|message| match message {
             testkit::client::Message::Text(text) => {
@@ -210,16 +212,23 @@ async fn a_log_is_read_in_pages_in_both_directions() {
 async fn a_users_conversations_are_listed_latest_first_and_in_pages() {
     let cluster = Setup::of(1).start().await;
     let http = cluster.http(0);
+    let mut latest = 0;
     for (from, to) in [("1", "2"), ("3", "2"), ("2", "4")] {
-        let message = json!({"from": from, "to": {"user": to}, "content": "hi"});
-        assert_eq!(http.post("/api/v1/messages", &message).await.status, 201);
+        // Until the clock has moved on, so that there is an order.
+        latest = poll::until("a later message", PATIENCE, async || {
+            let message = json!({"from": from, "to": {"user": to}, "content": "hi"});
+            let time = http.post("/api/v1/messages", &message).await.json()["time"].as_u64();
+            time.filter(|time| *time > latest)
+        })
+        .await;
     }
     let first = http.get("/api/v1/users/2/conversations?limit=2").await.json();
     let names = |page: &Value| -> Vec<Value> {
         page["conversations"].as_array().unwrap().iter().map(|line| line["conversation"].clone()).collect()
     };
     assert_eq!(names(&first), ["d:2:4", "d:2:3"]);
-    assert_eq!(first["conversations"][1]["unread"], 1);
+    assert_eq!(first["conversations"][0]["unread"], 0, "one's own messages are never unread");
+    assert_eq!(first["conversations"][1]["unread"], first["conversations"][1]["head"]);
     let next = first["next"].as_str().unwrap();
     let rest = http.get(&format!("/api/v1/users/2/conversations?limit=2&next={next}")).await.json();
     assert_eq!((names(&rest), rest.get("next")), (vec![json!("d:1:2")], None));

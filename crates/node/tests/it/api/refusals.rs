@@ -58,7 +58,7 @@ fn cases() -> Vec<Case> {
         get("/", 404, "not_found", "no such path"),
         get("/api/v1/message", 404, "not_found", "no such path"),
         get("/api/v1/nodes/", 404, "not_found", "no such path"),
-        get("/api/v1/groups//members", 404, "not_found", "no such path"),
+        get("/api/v1/groups//members", 400, "bad_field", "path: a group id must be"),
         get("/healthz/x", 404, "not_found", "no such path"),
         ask(
             "DELETE",
