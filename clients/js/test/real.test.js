@@ -313,3 +313,34 @@ test("after kill -9 and a restart on the same data nothing receipted is lost and
   const page = await bob.history(directConversation(a, b), { after: 0, limit: 200 });
   assert.deepEqual(page.messages.map(({ content }) => content), upTo(23));
 });
+
+test("where nothing is kept, sends are passed on, groups end with the session, and offline is said", async () => {
+  const keeper = server;
+  server = await TrunklineUp.start(["--store", "none"]);
+  try {
+    const [a, b] = [someone("a"), someone("b")];
+    const group = someone("g");
+    const { Cuttable, cut } = cuttableSocket();
+    const [alice, bob] = [await online(a), await online(b, { WebSocket: Cuttable })];
+    assert.equal(alice.keepsNothing, true);
+    const sent = await alice.send({ user: b }, "hello");
+    assert.ok(["delivered", "posted"].includes(sent.reach), sent.reach);
+    await until(() => bob.messages.length === 1, "the message arrives");
+    assert.equal(bob.messages[0].seq, undefined);
+    await assert.rejects(alice.send({ user: someone("nobody") }, "hello"), { code: "offline" });
+    await assert.rejects(alice.history(directConversation(a, b)), { code: "no_store" });
+
+    await alice.join(group);
+    await bob.join(group);
+    cut();
+    await until(() => bob.states.filter(({ state }) => state === "online").length === 2, "bob is back", RECONNECT_PATIENCE_MS);
+    await until(async () => {
+      await alice.send({ group }, "still with us?");
+      return bob.messages.length > 1;
+    }, "bob is in the group again");
+  } finally {
+    for (const client of clients) client.close();
+    await server.stop();
+    server = keeper;
+  }
+});
