@@ -7,5 +7,10 @@
 )]
 
 mod api;
+mod classic;
 mod cluster;
+mod delivery;
 mod fixture;
+mod groups;
+mod resume;
+mod unkept;
