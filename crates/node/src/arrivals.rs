@@ -136,35 +136,30 @@ impl Arrivals {
     }
 
     fn deliver(self: &Arc<Self>, arrived: &Arrived, now: Instant) -> usize {
-        let each = |session: &Arc<Session>| {
+        let mut stepped = 0;
+        let mut each = |session: &Arc<Session>| {
             if arrived.except == Some(session.id) {
                 return;
             }
+            stepped += 1;
             let event = match arrived.unkept {
                 true => Event::Unkept(&arrived.parcel),
                 false => Event::Kept(&arrived.parcel),
             };
             session.apply(event, now);
         };
-        let stepped = match &arrived.audience {
+        match &arrived.audience {
             Audience::Users(users) => {
-                let mut stepped = 0;
-                for user in users {
-                    let sessions = self.hub.of_user(user);
-                    stepped += sessions.iter().filter(|session| arrived.except != Some(session.id)).count();
-                    sessions.iter().for_each(each);
+                users.iter().flat_map(|user| self.hub.of_user(user)).for_each(|session| each(&session));
+            }
+            Audience::Everyone => self.hub.for_each(each),
+            Audience::Group(group, version) => {
+                let delivered = self.groups.deliver(group, *version, arrived.parcel.seq(), each);
+                if delivered == GroupDelivery::Stale {
+                    self.wait_for_members(group, arrived.clone());
                 }
-                stepped
             }
-            Audience::Everyone => {
-                self.hub.for_each(each);
-                self.hub.len()
-            }
-            Audience::Group(group, version) => self.deliver_to_group(group, *version, &[], arrived, each),
-            Audience::Joined(group, version, users) => {
-                self.deliver_to_group(group, *version, users, arrived, each)
-            }
-        };
+        }
         if stepped > 0 {
             self.events.tell(Told::Pushed { sessions: stepped });
         }

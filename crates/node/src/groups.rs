@@ -63,8 +63,8 @@ struct LocalMember {
 /// How a delivery to a group's local members went.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum GroupDelivery {
-    /// So many sessions were stepped.
-    Stepped(usize),
+    /// Every local session that may see it was stepped.
+    Done,
     /// The roster here is older than the message: reload it first.
     Stale,
 }
@@ -152,10 +152,10 @@ impl Groups {
         seq: Option<Seq>,
         mut each: impl FnMut(&Arc<Session>),
     ) -> GroupDelivery {
-        let Some(entry) = self.find(group) else { return GroupDelivery::Stepped(0) };
+        let Some(entry) = self.find(group) else { return GroupDelivery::Done };
         let state = entry.state();
         if state.members.is_empty() {
-            return GroupDelivery::Stepped(0);
+            return GroupDelivery::Done;
         }
         let known = state.roster.as_ref().map(|roster| roster.version);
         if version.is_some_and(|version| known.is_none_or(|known| known < version)) {
@@ -166,12 +166,8 @@ impl Groups {
             (Some(_), None) => true,
             (None, _) => false,
         };
-        let mut stepped = 0;
-        for member in state.members.iter().filter(sees) {
-            each(&member.session);
-            stepped += 1;
-        }
-        GroupDelivery::Stepped(stepped)
+        state.members.iter().filter(sees).for_each(|member| each(&member.session));
+        GroupDelivery::Done
     }
 
     /// Takes in the members of a group if they are newer than what is known; ex-members' sessions leave it, new members' sessions enter it.

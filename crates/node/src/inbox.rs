@@ -51,8 +51,6 @@ pub struct InboxTask {
     pub tasks: TaskTracker,
     /// How old an envelope may be.
     pub envelope_life: Duration,
-    /// An inbox that was deaf for less than this has missed nothing that its broker would not bring again.
-    pub outage_tolerated: Duration,
     /// True where messages are kept.
     pub keeps: bool,
     /// True where another system's group messages are for the members of the group, not for everybody.
@@ -71,9 +69,8 @@ impl InboxTask {
                 },
                 Mail::WasDeaf(deaf) => {
                     self.events.tell(Event::InboxWasDeaf { deaf });
-                    if deaf >= self.outage_tolerated {
-                        self.sweep.request(Reason::InboxWasDeaf, deaf);
-                    }
+                    // However short: it is told only when something may be lost.
+                    self.sweep.request(Reason::InboxWasDeaf, deaf);
                 }
             }
         }

@@ -263,7 +263,6 @@ impl Node {
             events: events.clone(),
             tasks: back.tasks.clone(),
             envelope_life: config.limits.envelope_life,
-            outage_tolerated: config.healing.outage_tolerated,
             keeps: seams.store.is_some(),
             classic_members: config.classic.group_members,
         });

@@ -31,12 +31,15 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(15);
 /// The life of a lease here; renewed at a third of it.
 const LEASE: Duration = Duration::from_secs(3);
 
+/// Changes what a node is told.
+type Change = Box<dyn Fn(&mut Config)>;
+
 /// What a cluster is to be. `Setup::of(3).start().await` is three nodes that keep messages.
 pub(crate) struct Setup {
     nodes: usize,
     store: bool,
     bus: MemoryBus,
-    changes: Vec<Box<dyn Fn(&mut Config)>>,
+    changes: Vec<Change>,
 }
 
 impl Setup {
@@ -97,7 +100,7 @@ pub(crate) struct Cluster {
     pub(crate) registry: Arc<MemoryRegistry>,
     /// The store, where something is kept.
     pub(crate) store: Option<Arc<MemoryStore>>,
-    changes: Vec<Box<dyn Fn(&mut Config)>>,
+    changes: Vec<Change>,
     nodes: Vec<Option<Running>>,
 }
 

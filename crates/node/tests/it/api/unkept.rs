@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use ports::memory::bus::MemoryBus;
 use serde_json::json;
 
 use crate::cluster::Setup;
@@ -53,6 +54,24 @@ async fn an_outage_is_an_error_that_says_when_to_try_again() {
     let answer = cluster.http(0).post("/api/v1/messages", &message).await;
     assert_eq!(answer.status, 201, "a send that failed is not remembered as answered: {answer:?}");
     assert_eq!(there.expect_type("message").await["content"], "hi");
+}
+
+#[tokio::test]
+async fn what_is_accepted_is_copied_once_whoever_holds_its_recipient() {
+    let cluster = Setup::of(2).keeping_nothing().on_bus(MemoryBus::with_copies()).start().await;
+    let http = cluster.http(0);
+    let _two = cluster.client(1, "2").await;
+    for to in [json!({"user": "2"}), json!({"user": "2"}), json!({"group": "everyone"})] {
+        let id = to.to_string().replace('"', "'");
+        let message = json!({"from": "1", "to": to, "content": "kept elsewhere", "id": id});
+        assert!(http.post("/api/v1/messages", &message).await.status < 300);
+    }
+    let copies = cluster.bus.copies();
+    assert_eq!(copies.len(), 2, "a repeat is not copied again: {copies:?}");
+    for (_, body) in copies {
+        let body: serde_json::Value = serde_json::from_slice(&body).unwrap();
+        assert_eq!((&body["content"], &body["from"]), (&json!("kept elsewhere"), &json!(1)));
+    }
 }
 
 #[tokio::test]
