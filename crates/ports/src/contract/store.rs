@@ -75,6 +75,8 @@ checks! {
         a_send_moves_the_cursor_along_when_nothing_unread_lies_below,
         a_send_above_something_unread_leaves_the_cursor,
         reading_up_to_ones_own_message_leaves_the_count_right,
+        own_messages_that_a_send_has_passed_are_not_counted_again,
+        own_messages_of_an_earlier_membership_are_not_counted_again,
         the_cursor_goes_forward_only_and_never_above_the_head,
         reading_is_refused_where_one_does_not_belong,
         unread_is_listed_the_latest_first_and_cut,

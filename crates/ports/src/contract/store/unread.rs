@@ -52,6 +52,32 @@ pub(super) async fn reading_up_to_ones_own_message_leaves_the_count_right(scene:
     assert_eq!(scene.count("1", ONE_TWO).await, 2);
 }
 
+/// What a send has carried the cursor over must not be taken off a second time.
+pub(super) async fn own_messages_that_a_send_has_passed_are_not_counted_again(scene: Scene) {
+    scene.say("2", "1").await;
+    scene.say("1", "2").await;
+    scene.mark("1", ONE_TWO, 1).await.unwrap();
+    assert_eq!(scene.say("1", "2").await, 3);
+    assert_eq!(scene.cursor("1", ONE_TWO).await, 3);
+    scene.say("2", "1").await;
+    scene.say("1", "2").await;
+    assert_eq!(scene.mark("1", ONE_TWO, 4).await, Ok(Some(4)));
+    assert_eq!(scene.count("1", ONE_TWO).await, 0);
+}
+
+/// The same for what was said before leaving a group.
+pub(super) async fn own_messages_of_an_earlier_membership_are_not_counted_again(scene: Scene) {
+    scene.put("g", &["1", "2"]).await;
+    scene.say("2", "g:g").await;
+    scene.say("1", "g:g").await;
+    scene.leave("g", "1").await;
+    scene.join("g", "1").await;
+    assert_eq!(scene.say("2", "g:g").await, 3);
+    scene.say("1", "g:g").await;
+    assert_eq!(scene.mark("1", "g:g", 3).await, Ok(Some(3)));
+    assert_eq!(scene.count("1", "g:g").await, 0);
+}
+
 pub(super) async fn the_cursor_goes_forward_only_and_never_above_the_head(scene: Scene) {
     scene.say_times(5, "2", "1").await;
     let marks = [(3, Some(3)), (2, None), (3, None), (0, None), (99, Some(5)), (u64::MAX >> 11, None)];
