@@ -514,7 +514,7 @@ fn last_frame(item: &ConversationSummary, user: &UserId) -> Option<Box<RawValue>
 /// What the members of a group are told of a change: one frame, or several where a service has exchanged half a town.
 fn members_frames(group: &GroupId, change: &RosterChange) -> Vec<bytes::Bytes> {
     let (joined, left) = (&change.joined, &change.left);
-    if joined.len() + left.len() <= 100_000 {
+    if joined.len() + left.len() <= TOLD_MEMBERS_MAX {
         return vec![frame::members(None, group, joined, left)];
     }
     let joined = joined.chunks(TOLD_MEMBERS_MAX).map(|joined| frame::members(None, group, joined, &[]));

@@ -261,13 +261,13 @@ impl Change {
 async fn settle(api: &ApiState, group: GroupId, change: Change) -> Result<RosterChange, Failure> {
     api.desk.store()?;
     let desk = api.desk.clone();
-    let settling = (async move {
+    let settling = api.tasks.spawn(async move {
         let change = change.make(desk.store()?, &group).await;
         let change = change.map_err(|error| desk.dispatch.refusal(error))?;
         desk.members_changed(&group, &change, None).await?;
         Ok::<_, Refusal>(change)
     });
-    let settled: Result<_, tokio::task::JoinError> = Ok(settling.await);
+    let settled = settling.await;
     settled
         .map_err(|_panicked| Failure::new(ErrorCode::Internal, "the change did not come to its end"))?
         .map_err(Failure::from)
