@@ -379,6 +379,37 @@ test("on a phone the list and the conversation are two views, in the dark too", 
   assert.ok((await phone.page.screenshot()).length > 5_000);
 });
 
+test("where the server keeps nothing the page says so, and people still talk", async () => {
+  const keeper = server;
+  server = await TrunklineUp.start(["--store", "none"]);
+  try {
+    const [a, m] = [someone("Alice"), someone("小明")];
+    const group = someone("项目组");
+    const alice = await (await Window.open()).signIn(a);
+    await alice.startWith(m);
+    await alice.page.getByText("keeps no messages").waitFor();
+    await alice.say("anybody there?");
+    await alice.get("fault").waitFor();
+    assert.match(await alice.get("fault").textContent(), new RegExp(`${m} is not here`));
+
+    const ming = await (await Window.open()).signIn(m);
+    await alice.get("resend").click();
+    await ming.pick(a);
+    await ming.hears("anybody there?");
+    await ming.say("在的");
+    await alice.hears("anybody there?", "在的");
+    for (const window of [alice, ming]) await window.startWith(group, "group");
+    await alice.say("一");
+    await ming.say("二");
+    await alice.hears("一", "二");
+  } finally {
+    for (const window of windows) await window.context.close();
+    windows = [];
+    await server.stop();
+    server = keeper;
+  }
+});
+
 test("a picture for the README", { skip: process.env.UPDATE_SCREENSHOT !== "1" && "only with UPDATE_SCREENSHOT=1" }, async () => {
   const alice = await (await Window.open({ deviceScaleFactor: 2 })).signIn("Alice");
   const ming = await (await Window.open()).signIn("小明");

@@ -3,6 +3,7 @@
  */
 
 import assert from "node:assert/strict";
+import { createHmac } from "node:crypto";
 import { after, afterEach, before, test } from "node:test";
 import { WebSocket } from "ws";
 
@@ -344,3 +345,43 @@ test("where nothing is kept, sends are passed on, groups end with the session, a
     server = keeper;
   }
 });
+
+test("a token logs in on either road and is renewed before it ends; a bad one ends it and says why", async () => {
+  const key = newId() + newId();
+  const keeper = server;
+  server = await TrunklineUp.start(["--set", `auth.keys=[{algorithm: HS256, key: "${key}"}]`]);
+  try {
+    const user = someone("a");
+    for (const tokenIn of ["subprotocol", "hello"]) {
+      const client = await online(user, { token: signedToken(user, 600, key), tokenIn });
+      client.close();
+      for (const token of [signedToken(user, 600, "another key"), signedToken(someone("b"), 600, key), signedToken(user, -600, key)]) {
+        const refused = new Client({ url: server.url, user, WebSocket, token, tokenIn });
+        const stopped = new Promise((resolve) => refused.on("state", (change) => change.state === "stopped" && resolve(change)));
+        await refused.start();
+        assert.equal((await stopped).code, 4501);
+      }
+    }
+    let fetched = 0;
+    const token = () => {
+      fetched += 1;
+      return signedToken(user, fetched === 1 ? 62 : 600, key);
+    };
+    const client = await online(user, { token, limits: { tokenRefreshMs: 60_000 } });
+    await until(() => fetched === 2, "the token is renewed");
+    await client.send({ user }, "still welcome");
+    assert.deepEqual(client.heard("error"), []);
+    assert.equal(client.states.filter(({ state }) => state === "waiting").length, 0);
+  } finally {
+    for (const client of clients) client.close();
+    await server.stop();
+    server = keeper;
+  }
+});
+
+/** A JSON Web Token, as a login service makes them. */
+function signedToken(user, lifeSeconds, key) {
+  const part = (value) => Buffer.from(JSON.stringify(value)).toString("base64url");
+  const text = `${part({ alg: "HS256", typ: "JWT" })}.${part({ sub: user, exp: Math.floor(Date.now() / 1000) + lifeSeconds })}`;
+  return `${text}.${createHmac("sha256", key).update(text).digest("base64url")}`;
+}
