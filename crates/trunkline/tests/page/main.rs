@@ -1,0 +1,44 @@
+//! What `docs/from-the-article.md` says is done as it says: its files written, its commands and programs run, what they print compared.
+//!
+//! Nacos, Redis and RocketMQ are real. Only ports differ from the page, so that nobody's own servers are in the way.
+//! Blocks without a word for the test (nginx, Kubernetes, the browser's console) are not run, and the page says so of each.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot be set up must fail")]
+
+mod blocks;
+mod walk;
+
+use std::path::Path;
+use std::time::Duration;
+
+use blocks::{Block, Deed, blocks};
+use testkit::servers::{Nacos, Redis, RocketMq};
+use tokio::time::Instant;
+use walk::Walk;
+
+/// A reader is not kept waiting, and neither is whoever runs all tests.
+const WALK_LIMIT: Duration = Duration::from_secs(150);
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_page_for_readers_of_the_article_does_what_it_says() {
+    let page =
+        std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/from-the-article.md"));
+    let blocks = blocks(&page.expect("the page"));
+    let (nacos, redis, rocketmq) = tokio::join!(Nacos::start(), Redis::start(), RocketMq::start());
+    let began = Instant::now();
+    let mut walk = Walk::new(&[
+        ("8848", nacos.address().port()),
+        ("6379", redis.address().port()),
+        ("9876", rocketmq.address().port()),
+    ]);
+    let mut steps = blocks.iter().peekable();
+    while let Some(step) = steps.next() {
+        let shows = steps.next_if(|next| next.deed == Deed::Shows);
+        walk.take(step, shows).await;
+    }
+    walk.end().await;
+    let took = began.elapsed();
+    assert!(took < WALK_LIMIT, "the walk took {took:.0?}");
+    let asked = |deed: Deed| blocks.iter().filter(|block: &&Block| block.deed == deed).count();
+    assert!(asked(Deed::Java) >= 10 && asked(Deed::Run) >= 10, "the page has lost its examples");
+}
