@@ -153,11 +153,9 @@ impl Arrivals {
                 users.iter().flat_map(|user| self.hub.of_user(user)).for_each(|session| each(&session));
             }
             Audience::Everyone => self.hub.for_each(each),
-            Audience::Group(group, version) => {
-                let delivered = self.groups.deliver(group, *version, arrived.parcel.seq(), each);
-                if delivered == GroupDelivery::Stale {
-                    self.wait_for_members(group, arrived.clone());
-                }
+            Audience::Group(group, version) => self.deliver_to_group(group, *version, &[], arrived, each),
+            Audience::Joined(group, version, joined) => {
+                self.deliver_to_group(group, *version, joined, arrived, each);
             }
         }
         if stepped > 0 {
@@ -172,20 +170,14 @@ impl Arrivals {
         version: Option<u64>,
         joined: &[UserId],
         arrived: &Arrived,
-        each: impl Fn(&Arc<Session>),
-    ) -> usize {
+        mut each: impl FnMut(&Arc<Session>),
+    ) {
         let sessions = joined.iter().flat_map(|user| self.hub.of_user(user));
         let newcomers: Vec<Arc<Session>> =
             sessions.filter(|session| !self.groups.has_entered(group, session.id)).collect();
-        match self.groups.deliver(group, version, arrived.parcel.seq(), &each) {
-            GroupDelivery::Stepped(stepped) => {
-                newcomers.iter().for_each(each);
-                stepped + newcomers.len()
-            }
-            GroupDelivery::Stale => {
-                self.wait_for_members(group, arrived.clone());
-                0
-            }
+        match self.groups.deliver(group, version, arrived.parcel.seq(), &mut each) {
+            GroupDelivery::Done => newcomers.iter().for_each(each),
+            GroupDelivery::Stale => self.wait_for_members(group, arrived.clone()),
         }
     }
 
