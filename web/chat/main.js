@@ -29,7 +29,7 @@ let leaveScreen = () => {};
 /** @param {HTMLElement} screen */
 function put(screen) {
   document.body.replaceChildren(screen);
-  screen.querySelector("[autofocus]")?.focus();
+  /** @type {HTMLElement | null} */ (screen.querySelector("[autofocus]"))?.focus();
 }
 
 /** @param {{name?: string, device?: string}} suggested */

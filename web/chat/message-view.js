@@ -101,6 +101,7 @@ function messageLine(line, isFirst, conversation, chat, actions) {
 
 /**
  * What became of an own message.
+ * @returns {{kind: keyof typeof FATE_ICONS, words: string, count: number}}
  * @param {any} line
  * @param {import("./conversation.js").Conversation} conversation
  * @param {import("./chat.js").Chat} chat
