@@ -25,9 +25,12 @@ async fn serve(config: Config, measures: Measures, mut signals: Signals) -> Resu
     let text = measures.clone();
     told.metrics = Some(Arc::new(move || text.render()));
     let registry = wiring::open_registry(&config);
-    let gateway = Gateway::start(told, registry, Ambient::system()).await;
+    let gateway = Gateway::start(told, registry.clone(), Ambient::system()).await;
     let gateway = gateway.map_err(|error| start_failure(&error))?;
-    signals.next().await;
+    tokio::select! {
+        refused = wiring::refusal(&*registry) => return Err(Failure::unavailable(refused.to_string())),
+        () = signals.next() => {}
+    }
     drain_on_signal(&mut signals, async {
         gateway.drain().await;
     })

@@ -1,5 +1,7 @@
 //! `trunkline node`: one node, until a signal or until it must not be any more.
 
+use std::pin::pin;
+
 use node::events::Events;
 use node::{Node, StartError};
 use ports::Ambient;
@@ -28,8 +30,10 @@ async fn serve(config: Config, measures: Measures, mut signals: Signals) -> Resu
     if config.insecure && config.is_development() {
         tracing::warn!("--insecure: whoever reaches this node may be any user");
     }
+    let registry = wiring::open_registry(&config);
+    let mut refused = pin!(wiring::refusal(&*registry));
     let starting = async {
-        let opened = wiring::open(&config, &ambient).await;
+        let opened = wiring::open(&config, &ambient, registry.clone()).await;
         let opened = opened.map_err(|error| Failure::unavailable(error.to_string()))?;
         let started = Node::start(told, opened.seams.clone(), ambient, Events::default()).await;
         let node = started.map_err(|error| start_failure(&error))?;
@@ -37,6 +41,7 @@ async fn serve(config: Config, measures: Measures, mut signals: Signals) -> Resu
     };
     let (node, opened) = tokio::select! {
         started = starting => started?,
+        refused = &mut refused => return Err(Failure::unavailable(refused.to_string())),
         () = signals.next() => return Ok(()),
     };
     measures.look_at([node.watch()]);
@@ -44,6 +49,10 @@ async fn serve(config: Config, measures: Measures, mut signals: Signals) -> Resu
         why = node.ousted() => {
             node.stop().await;
             return Err(Failure::unavailable(why.to_string()));
+        }
+        refused = &mut refused => {
+            node.stop().await;
+            return Err(Failure::unavailable(refused.to_string()));
         }
         () = signals.next() => drain_on_signal(&mut signals, node.drain()).await?,
     }

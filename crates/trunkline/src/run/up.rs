@@ -2,6 +2,7 @@
 
 use std::io::{self, Write};
 use std::net::{Ipv4Addr, SocketAddr};
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -50,8 +51,11 @@ async fn serve(
     let loopback = |port: u16| SocketAddr::from((Ipv4Addr::LOCALHOST, port));
     let api = Listener::bind(loopback(port + 1))
         .map_err(|error| Failure::unavailable(format!("cannot listen on {}: {error}", loopback(port + 1))))?;
+    let registry = wiring::open_registry(&config);
+    let mut refused = pin!(wiring::refusal(&*registry));
     let mut opened = match tokio::select! {
-        opened = wiring::open(&config, &ambient) => opened,
+        opened = wiring::open(&config, &ambient, registry.clone()) => opened,
+        refused = &mut refused => return Err(Failure::unavailable(refused.to_string())),
         () = signals.next() => return Ok(()),
     } {
         Ok(opened) => opened,
@@ -82,6 +86,7 @@ async fn serve(
         let starting = Node::start(told, opened.seams.clone(), ambient.clone(), Events::default());
         let started = tokio::select! {
             started = starting => started,
+            refused = &mut refused => return Err(Failure::unavailable(refused.to_string())),
             () = signals.next() => return Ok(()),
         };
         nodes.push(Arc::new(started.map_err(|error| node_failure(&error))?));
@@ -94,7 +99,13 @@ async fn serve(
     }
     announce(&config, port, &nodes).map_err(|error| Failure::defect(format!("cannot print: {error}")))?;
 
-    signals.next().await;
+    tokio::select! {
+        () = signals.next() => {}
+        refused = &mut refused => {
+            futures_util::future::join_all(nodes.iter().map(|node| node.stop())).await;
+            return Err(Failure::unavailable(refused.to_string()));
+        }
+    }
     drain_on_signal(&mut signals, async {
         let drains = nodes.iter().map(|node| node.drain());
         futures_util::future::join_all(drains).await;

@@ -1,6 +1,7 @@
 //! Opens the servers that the configuration names. What is shared by the nodes of one process is opened once.
 //!
-//! Directory and store are waited for, with a line every few seconds; a refusal ends the wait at once. The registry is never waited for.
+//! Directory and store are waited for, with a line every few seconds; a refusal ends the wait at once.
+//! The registry is never waited for: only a refusal of it ends a start.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -31,22 +32,22 @@ pub struct Opened {
 
 /// A back end that never came up, or refuses us.
 #[derive(Debug, thiserror::Error)]
-#[error("{key}: {}", .error.chain())]
-pub struct SeamError {
-    key: &'static str,
-    error: PortError,
-}
+#[error("{}", .0.chain())]
+pub struct SeamError(PortError);
 
 /// How often a wait says so.
 const LINE_EVERY: Duration = Duration::from_secs(5);
 /// Between two tries.
 const RETRY: Duration = Duration::from_millis(500);
 
-/// Opens everything that a node needs.
-pub async fn open(config: &Config, ambient: &Ambient) -> Result<Opened, SeamError> {
+/// Opens everything that a node needs beside its registry.
+pub async fn open(
+    config: &Config,
+    ambient: &Ambient,
+    registry: Arc<dyn Registry>,
+) -> Result<Opened, SeamError> {
     let wait = Some(config.top.start_wait.0).filter(|wait| !wait.is_zero());
     let began = Instant::now();
-    let registry = open_registry(config);
     let store = match &config.backends.store {
         StoreBackend::None => None,
         StoreBackend::Memory => {
@@ -70,13 +71,13 @@ pub async fn open(config: &Config, ambient: &Ambient) -> Result<Opened, SeamErro
         BusBackend::Memory => Arc::new(MemoryBus::new()),
         BusBackend::RocketMq(rocketmq) => {
             let bus = RocketMqBus::new(rocketmq_options(rocketmq, config));
-            Arc::new(bus.map_err(|error| SeamError { key: "bus", error })?)
+            Arc::new(bus.map_err(SeamError)?)
         }
     };
     Ok(Opened { seams: Seams { registry, directory, bus, store } })
 }
 
-/// Opens the registry alone, for a gateway.
+/// Opens the registry, which reaches nothing yet.
 pub fn open_registry(config: &Config) -> Arc<dyn Registry> {
     match &config.backends.registry {
         RegistryBackend::Memory => Arc::new(MemoryRegistry::new()),
@@ -86,6 +87,24 @@ pub fn open_registry(config: &Config) -> Arc<dyn Registry> {
         }
         RegistryBackend::Nacos(nacos) => Arc::new(NacosRegistry::new(nacos_options(nacos, config))),
     }
+}
+
+/// Ends when the registry refuses us at the start; an outage is no refusal, and is said every few seconds until it is over. Cancel safe.
+///
+/// What it refuses later is only said: a Nacos that was just set up refuses everybody for a moment, and people are connected by then.
+pub async fn refusal(registry: &dyn Registry) -> SeamError {
+    let mut answer = registry.check().await;
+    let mut is_first = true;
+    while let Err(error) = answer {
+        if is_first && error.retry == Retry::Never {
+            return SeamError(error);
+        }
+        is_first = false;
+        tracing::warn!("going on without the registry: {}", error.chain());
+        tokio::time::sleep(LINE_EVERY).await;
+        answer = registry.check().await;
+    }
+    std::future::pending().await
 }
 
 async fn wait_for<T>(
@@ -101,7 +120,7 @@ async fn wait_for<T>(
             Err(error) => error,
         };
         if error.retry == Retry::Never || wait.is_some_and(|wait| began.elapsed() >= wait) {
-            return Err(SeamError { key, error });
+            return Err(SeamError(error));
         }
         if Instant::now() >= line_at {
             line_at = Instant::now() + LINE_EVERY;
