@@ -1,9 +1,14 @@
 //! The built binary on real servers, as the people who run it and those who talk to it see it.
 //!
-//! One program for all of these stories, so that it links once and stories share servers.
+//! One program for all of these stories, so that it links once.
 //! Each file is one story or one family of them. Nothing here looks into a process: what is asserted was seen on a socket,
 //! at the broker, in Redis, in Nacos, or in an exit code.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot be set up must fail")]
 
 mod article;
+mod deployment;
+mod knocking;
+mod person;
+mod python;
+mod say;
