@@ -16,7 +16,6 @@ use node::{Node, Seams, StartError};
 use ports::memory::bus::MemoryBus;
 use ports::memory::directory::MemoryDirectory;
 use ports::memory::registry::MemoryRegistry;
-use ports::memory::store::MemoryStore;
 use ports::{Ambient, Store};
 use testkit::client::{ClassicClient, V1Client};
 use testkit::http::Http;
@@ -24,6 +23,8 @@ use testkit::poll;
 use tokio::runtime::Runtime;
 use wire::limits::Limits;
 use wire::policy::{DevicePolicy, DialectChoice};
+
+use crate::faulty_store::FaultyStore;
 
 /// For conditions that come true on their own: far beyond what a healthy cluster needs on a busy machine.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(15);
@@ -72,7 +73,7 @@ impl Setup {
     /// Starts the nodes, one after the other, and waits until each sees all of them.
     pub(crate) async fn start(self) -> Cluster {
         let ambient = Ambient::system();
-        let store = self.store.then(|| Arc::new(MemoryStore::new(&ambient)));
+        let store = self.store.then(|| Arc::new(FaultyStore::new(&ambient)));
         let mut cluster = Cluster {
             directory: Arc::new(MemoryDirectory::new(ambient.clone())),
             bus: Arc::new(self.bus),
@@ -98,8 +99,8 @@ pub(crate) struct Cluster {
     pub(crate) bus: Arc<MemoryBus>,
     /// The registry, to be cut and mended.
     pub(crate) registry: Arc<MemoryRegistry>,
-    /// The store, where something is kept.
-    pub(crate) store: Option<Arc<MemoryStore>>,
+    /// The store, where something is kept, to be cut, mended and slowed down.
+    pub(crate) store: Option<Arc<FaultyStore>>,
     changes: Vec<Change>,
     nodes: Vec<Option<Running>>,
 }
@@ -153,6 +154,11 @@ impl Cluster {
         let running = Running::start(config, self.seams()).await?;
         self.nodes.push(Some(running));
         Ok(self.node(idx))
+    }
+
+    /// The store of a cluster that keeps messages.
+    pub(crate) fn kept(&self) -> &FaultyStore {
+        self.store.as_ref().expect("this cluster keeps messages")
     }
 
     /// The seams, as nodes take them.

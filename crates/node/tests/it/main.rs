@@ -10,6 +10,7 @@ mod api;
 mod classic;
 mod cluster;
 mod delivery;
+mod faulty_store;
 mod fixture;
 mod groups;
 mod resume;

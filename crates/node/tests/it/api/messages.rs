@@ -234,3 +234,37 @@ async fn a_users_conversations_are_listed_latest_first_and_in_pages() {
     assert_eq!((names(&rest), rest.get("next")), (vec![json!("d:1:2")], None));
     assert_eq!(http.get("/api/v1/users/nobody/conversations").await.json()["conversations"], json!([]));
 }
+
+#[tokio::test]
+async fn a_store_that_is_away_is_an_outage_and_the_same_send_succeeds_afterwards() {
+    let cluster = Setup::of(1).start().await;
+    let http = cluster.http(0);
+    cluster.kept().cut();
+    let message = json!({"from": "1", "to": {"user": "2"}, "content": "hi", "id": "m1"});
+    let list = json!({"from": "1", "to": {"users": ["2"]}, "content": "hi"});
+    let members = json!({"members": ["1"]});
+    let calls = [
+        ("POST", "/api/v1/messages", Some(&message)),
+        ("GET", "/api/v1/conversations/d:1:2/messages", None),
+        ("GET", "/api/v1/users/1/conversations", None),
+        ("GET", "/api/v1/groups/g1", None),
+        ("PUT", "/api/v1/groups/g1", Some(&members)),
+        ("DELETE", "/api/v1/groups/g1/members/1", None),
+    ];
+    for (method, path, body) in calls {
+        let answer = http.request(method, path, body).await;
+        let error = &answer.json()["error"];
+        assert_eq!((answer.status, &error["code"]), (503, &json!("unavailable")), "{method} {path}");
+        assert!(error["reason"].as_str().unwrap().contains("store") && error["retry_ms"].is_u64(), "{error}");
+    }
+    let results = http.post("/api/v1/messages", &list).await;
+    let error = &results.json()["results"][0]["error"];
+    assert_eq!(
+        (results.status, &error["code"], error["retry_ms"].is_u64()),
+        (200, &json!("unavailable"), true)
+    );
+    let ready = http.get("/readyz").await;
+    assert_eq!((ready.status, &ready.json()["seams"]["store"]["up"]), (200, &json!(false)), "{ready:?}");
+    cluster.kept().mend();
+    assert_eq!(http.post("/api/v1/messages", &message).await.status, 201);
+}
