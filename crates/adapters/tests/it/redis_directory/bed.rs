@@ -1,5 +1,6 @@
 //! A Redis of its own for a test, directories on it, and the small words that tests of directories are made of.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -101,6 +102,10 @@ impl DirectoryBed for Bed {
 pub(super) fn config(servers: &[&Redis]) -> RedisDirectoryConfig {
     let host = |redis: &&Redis| (redis.address().ip().to_string(), redis.address().port());
     RedisDirectoryConfig::new(servers.iter().map(host).collect(), "websocket-demo")
+}
+
+pub(super) fn config_at(address: SocketAddr) -> RedisDirectoryConfig {
+    RedisDirectoryConfig::new(vec![(address.ip().to_string(), address.port())], "websocket-demo")
 }
 
 pub(super) async fn connect(config: RedisDirectoryConfig) -> Result<RedisDirectory, PortError> {

@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use ports::contract::directory::check_all;
-use ports::directory::{DISPLACED_MAX, Directory, Interest};
+use ports::directory::{Binding, Claim, DISPLACED_MAX, Directory, Interest, Restored};
 use testkit::servers::Reply;
 use tokio::task::JoinSet;
 use wire::envelope::Eviction;
 
-use super::bed::{Bed, assert_outage, bound, release, take};
+use super::bed::{Bed, assert_outage, bind, bound, release, take};
 
 #[tokio::test]
 async fn a_redis_directory_keeps_the_contract() {
@@ -48,6 +48,21 @@ async fn what_is_gone_leaves_no_key_behind() {
     assert_eq!(keys(bed.command(&["KEYS", "*"]).await), 4, "{:?}", bed.command(&["KEYS", "*"]).await);
     directory.end_lease(&boot).await.unwrap();
     assert_eq!(keys(bed.command(&["KEYS", "*"]).await), 0, "{:?}", bed.command(&["KEYS", "*"]).await);
+}
+
+#[tokio::test]
+async fn a_login_that_is_refused_or_superseded_leaves_no_trace_of_itself() {
+    let bed = Bed::start().await;
+    let directory = bed.connect().await;
+    let boot = bed.boot("node-1");
+    let held = bind(&directory, &bed.login("1", &boot)).await;
+    let older = Binding { session: bed.login("1", &boot).session, generation: 7, ..held.clone() };
+    assert_eq!(directory.restore(&[older], u64::MAX / 4_096).await.unwrap(), [Restored::Superseded]);
+    directory.claim(&Claim { deadline_us: 7, ..bed.login("1", &boot) }).await.unwrap_err();
+    let own = Claim { deadline_us: 7, session: held.session, ..bed.login("1", &boot) };
+    directory.claim(&own).await.unwrap_err();
+    let traces = bed.command(&["SMEMBERS", &format!("trunkline:websocket-demo:boot:{boot}:users")]).await;
+    assert_eq!(traces, Reply::Array(vec![Reply::Bulk(format!("{} 1", held.session))]));
 }
 
 #[tokio::test]

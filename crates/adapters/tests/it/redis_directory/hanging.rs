@@ -6,11 +6,12 @@ use std::time::Duration;
 use ports::Retry;
 use ports::directory::{CALL_LIMIT, Claim, Directory};
 use testkit::poll;
+use testkit::proxy::Proxy;
 use testkit::servers::Reply;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
-use super::bed::{Bed, PATIENCE, bound, config, connect, take};
+use super::bed::{Bed, PATIENCE, assert_outage, bound, config, config_at, connect, take};
 
 /// What a busy machine may add to a time-out.
 const SLACK: Duration = Duration::from_secs(1);
@@ -70,6 +71,36 @@ async fn a_hanging_host_does_not_keep_from_the_next() {
     assert!(started.elapsed() < CALL_LIMIT + SLACK, "{:?}", started.elapsed());
     take(&directory, &bed.boot("node-1")).await;
     hanging.redis.resume();
+}
+
+#[tokio::test]
+async fn a_connection_that_hangs_is_given_up_though_it_stays_open() {
+    let (hanging, bed) = (Bed::start().await, Bed::start().await);
+    let proxy = Proxy::start(hanging.redis.address());
+    let directory = connect(config_at(proxy.address())).await.unwrap();
+    hanging.redis.pause();
+    proxy.retarget(bed.redis.address());
+    assert_outage(directory.leases().await, "no answer");
+    directory.leases().await.unwrap();
+    assert!(directory.state().up);
+    hanging.redis.resume();
+}
+
+#[tokio::test]
+async fn callers_share_an_attempt_to_connect() {
+    let bed = Bed::start().await;
+    let proxy = Proxy::start(bed.redis.address());
+    let directory = Arc::new(connect(config_at(proxy.address())).await.unwrap());
+    bed.redis.kill_9().await;
+    let before = proxy.counters().accepted;
+    let mut calls = JoinSet::new();
+    for _ in 0..CALLS {
+        let directory = Arc::clone(&directory);
+        calls.spawn(async move { directory.leases().await });
+    }
+    assert!(calls.join_all().await.into_iter().all(|result| result.is_err()));
+    let attempts = proxy.counters().accepted - before;
+    assert!(attempts < 50, "{attempts} attempts by {CALLS} callers");
 }
 
 #[tokio::test]
