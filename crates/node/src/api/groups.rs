@@ -8,6 +8,7 @@ use axum::extract::State;
 use http::{Request, StatusCode};
 use ports::Store;
 use ports::store::{Roster, RosterChange, StoreError};
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use utoipa::ToSchema;
@@ -34,6 +35,14 @@ pub(super) struct Group {
     members: Vec<UserId>,
     /// Grows with each change of the members.
     version: u64,
+}
+
+/// A group as it is to be; up to 10,000 members in one call.
+#[derive(Deserialize, ToSchema)]
+pub(super) struct NewGroup {
+    /// Exactly these; absent to leave the members as they are.
+    #[schema(value_type = Option<Vec<String>>, example = json!(["1", "2"]))]
+    members: Option<Box<RawValue>>,
 }
 
 /// Some members; up to 10,000 in one call.
@@ -85,7 +94,7 @@ pub(super) async fn show(
     path = "/api/v1/groups/{group}",
     tag = "groups",
     params(("group" = String, Path, description = "the group's id")),
-    request_body = Members,
+    request_body = NewGroup,
     responses(
         (status = 200, description = "the group as it is now", body = Group),
         (status = 400, description = "`bad_frame`, `bad_field`", body = ErrorBody),
@@ -102,7 +111,7 @@ pub(super) async fn put(
     InPath(group): InPath<GroupId>,
     request: Request<Body>,
 ) -> Result<Json<Group>, Failure> {
-    let body = members_body(&api, &group, request).await?;
+    let body: NewGroup = body(&api, &group, request).await?;
     let members = optional(body.members.as_deref(), "members")?.map(distinct).transpose()?;
     let change = settle(&api, group, Change::Set(members)).await?;
     Ok(Json(Group::from(&*change.roster)))
@@ -177,7 +186,7 @@ pub(super) async fn add_members(
     InPath(group): InPath<GroupId>,
     request: Request<Body>,
 ) -> Result<Json<Group>, Failure> {
-    let body = members_body(&api, &group, request).await?;
+    let body: Members = body(&api, &group, request).await?;
     let users = distinct(required(body.members.as_deref(), "members")?)?;
     let change = settle(&api, group, Change::Add(users)).await?;
     Ok(Json(Group::from(&*change.roster)))
@@ -282,7 +291,11 @@ fn has_members(group: &GroupId) -> Result<(), Failure> {
     Ok(())
 }
 
-async fn members_body(api: &ApiState, group: &GroupId, request: Request<Body>) -> Result<Members, Failure> {
+async fn body<T: DeserializeOwned>(
+    api: &ApiState,
+    group: &GroupId,
+    request: Request<Body>,
+) -> Result<T, Failure> {
     has_members(group)?;
     api.desk.store()?;
     input::object(request, MEMBERS_BODY_BYTES_MAX, api.config.limits.json_depth_max).await

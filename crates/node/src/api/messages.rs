@@ -40,7 +40,7 @@ pub(super) struct NewMessage {
     to: Option<Box<RawValue>>,
     /// What: any JSON value, carried and kept byte for byte as it is written here.
     #[serde(default, deserialize_with = "even_null")]
-    #[schema(value_type = Value)]
+    #[schema(value_type = Value, required = true)]
     content: Option<Box<RawValue>>,
     /// The idempotency key, 1 to 64 characters, unique per sender: the same again gives the first answer and sends nothing twice. Minted when absent.
     #[schema(value_type = Option<String>, example = "01JD0000000000000000000000")]
@@ -86,6 +86,7 @@ pub(super) struct Receipt {
     #[schema(value_type = String, example = "d:1:2")]
     conversation: ConversationId,
     /// Its place there.
+    #[schema(value_type = u64)]
     seq: Seq,
     /// Its name.
     #[schema(value_type = String)]
