@@ -161,6 +161,9 @@ pub struct ConfigArgs {
     /// As the page docs/configuration.md
     #[arg(long, conflicts_with = "all")]
     pub markdown: bool,
+    /// As the page docs/metrics.md
+    #[arg(long, hide = true, conflicts_with_all = ["all", "markdown"])]
+    pub metrics: bool,
 }
 
 /// Arguments of `token`.

@@ -9,6 +9,7 @@ pub mod describe;
 pub mod exit;
 mod logging;
 mod measures;
+pub mod metrics_page;
 mod pages;
 pub mod run;
 mod signals;

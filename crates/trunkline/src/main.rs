@@ -11,7 +11,7 @@ use trunkline::{
     cli::{Cli, Command, ConfigArgs, TokenArgs},
     config::{self, ProcessEnvironment},
     exit::Exit,
-    run, token,
+    metrics_page, run, token,
 };
 
 fn main() -> ExitCode {
@@ -44,8 +44,11 @@ fn perform(command: Command) -> Exit {
 }
 
 fn print_settings(arguments: &ConfigArgs, out: &mut dyn Write) -> io::Result<Exit> {
-    let page =
-        if arguments.markdown { config::configuration_page() } else { config::settings_list(arguments.all) };
+    let page = match arguments {
+        ConfigArgs { metrics: true, .. } => metrics_page::page(),
+        ConfigArgs { markdown: true, .. } => config::configuration_page(),
+        ConfigArgs { all, .. } => config::settings_list(*all),
+    };
     out.write_all(page.as_bytes())?;
     Ok(Exit::Done)
 }
