@@ -105,13 +105,12 @@ impl Arriving {
         session.apply(Event::Welcomed { welcome, unread: &unread }, Instant::now());
     }
 
-    /// Claims and greets a session whose token came in `hello`; a claim that fails ends it with 4000.
+    /// Claims and greets a session whose token came in `hello`.
+    ///
+    /// # Errors
+    /// As [`Arriving::claim`]; the session is then to be ended with 4000.
     pub async fn log_in(&self, session: &Arc<Session>, expires: Option<Instant>) -> Result<(), Refusal> {
-        if let Err(refusal) = self.claim(session, expires).await {
-            session.apply(Event::Refused(None, &refusal), Instant::now());
-            session.apply(Event::Evict(CloseCode::ServerError), Instant::now());
-            return Err(refusal);
-        }
+        self.claim(session, expires).await?;
         self.greet(session).await;
         Ok(())
     }

@@ -80,12 +80,17 @@ pub struct Heartbeat {
     pub draining: Arc<AtomicBool>,
 }
 
-/// What the heartbeat remembers from beat to beat.
-struct Memory {
+/// What the renewals remember from beat to beat.
+#[derive(Default)]
+struct Outage {
     /// Since when the directory does not answer.
     away: Option<Instant>,
     /// True once the sessions were closed because it stayed away.
     gave_up: bool,
+}
+
+/// What the upkeep remembers from beat to beat.
+struct Memory {
     /// The nodes that were told of as not fitting.
     differing: BTreeSet<NodeName>,
     turn: u32,
@@ -115,18 +120,17 @@ impl Heartbeat {
         }
     }
 
-    /// Renews until the node has to end itself.
+    /// Renews until the node has to end itself, and looks around beside it: no upkeep, however long, delays a renewal.
     pub async fn run(&self) -> Ousted {
-        let mut beats = tokio::time::interval(self.times.renew);
-        beats.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-        let now = Instant::now();
-        let mut memory = Memory {
-            away: None,
-            gave_up: false,
-            differing: BTreeSet::new(),
-            turn: 0,
-            classic_keys_at: now + self.times.classic_refresh,
-        };
+        tokio::select! {
+            ousted = self.renew() => ousted,
+            () = self.keep_up() => std::future::pending().await,
+        }
+    }
+
+    async fn renew(&self) -> Ousted {
+        let mut beats = self.beats();
+        let mut memory = Outage::default();
         loop {
             beats.tick().await;
             match self.directory.renew(&self.lease(), self.times.ttl).await {
@@ -141,7 +145,7 @@ impl Heartbeat {
         }
     }
 
-    async fn renewed(&self, renewed: Renewed, memory: &mut Memory) -> Option<Ousted> {
+    async fn renewed(&self, renewed: Renewed, memory: &mut Outage) -> Option<Ousted> {
         self.view.told_time(renewed.now_us);
         for eviction in &renewed.evictions {
             self.bindings.evict_here(eviction, &self.view.boot());
@@ -166,14 +170,31 @@ impl Heartbeat {
                 return Some(Ousted::NameHeld { name: self.view.node().clone(), address });
             }
         }
-        let upkeep = self.look_around(memory).await;
-        if let Err(error) = upkeep {
-            self.events.tell(Told::PortFailed { error: &error });
-        }
         None
     }
 
-    fn missed(&self, error: &PortError, memory: &mut Memory) {
+    async fn keep_up(&self) {
+        let mut beats = self.beats();
+        let mut memory = Memory {
+            differing: BTreeSet::new(),
+            turn: 0,
+            classic_keys_at: Instant::now() + self.times.classic_refresh,
+        };
+        loop {
+            beats.tick().await;
+            if let Err(error) = self.look_around(&mut memory).await {
+                self.events.tell(Told::PortFailed { error: &error });
+            }
+        }
+    }
+
+    fn beats(&self) -> tokio::time::Interval {
+        let mut beats = tokio::time::interval(self.times.renew);
+        beats.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        beats
+    }
+
+    fn missed(&self, error: &PortError, memory: &mut Outage) {
         self.events.tell(Told::PortFailed { error });
         let away = memory.away.get_or_insert_with(Instant::now).elapsed();
         let grace = self.times.outage_grace;

@@ -128,17 +128,24 @@ impl Dispatch {
             Target::Group(_) => 0,
         };
         let body = Body::Message(delivery(frame.clone(), id, &to, None));
-        self.post.copy(key.clone(), body.clone()).await.map_err(|error| {
-            self.events.tell(Told::PortFailed { error: &error });
-            port_refusal(&error)
-        })?;
         let stepped = self.show_once(message, frame, audience(&from, &to, None), origin);
         let here = if matches!(to, Target::User(_)) { here } else { stepped };
         let (answer, told) = oneshot::channel();
         let whom = self.whom(&from, &to);
+        let (copied_key, copied) = (key.clone(), body.clone());
         self.send_on(Outgoing { key, whom, body, answer: Some(answer), hop: 0 }).await;
         let told = told.await.unwrap_or(RemoteTold::Stopped);
-        reach(&from, &to, here, told)
+        let reach = reach(&from, &to, here, told)?;
+        // Accepted: where messages are kept outside, nobody is told so before it lies there. A repeat after a failure is shown to nobody twice.
+        self.copy_unkept(copied_key, copied).await?;
+        Ok(reach)
+    }
+
+    async fn copy_unkept(&self, key: Arc<str>, body: Body) -> Result<(), Refusal> {
+        self.post.copy(key, body).await.map_err(|error| {
+            self.events.tell(Told::PortFailed { error: &error });
+            port_refusal(&error)
+        })
     }
 
     /// Live sessions of a user on this node besides the one that sends.
@@ -240,10 +247,11 @@ impl Dispatch {
             group: everyone,
             version: None,
         };
-        let body = if keeps { Body::Signal(delivery) } else { Body::Message(delivery) };
+        let body = if keeps { Body::Signal(delivery.clone()) } else { Body::Message(delivery.clone()) };
         let key = to.conversation(from).shared();
-        let copied = self.post.copy(key.clone(), body.clone()).await;
-        copied.map_err(|error| port_refusal(&error))?;
+        // A copy is of what was said, whatever it is shown as.
+        let copied = wire::envelope::Delivery { frame: message.frame(), ..delivery };
+        self.copy_unkept(key.clone(), Body::Message(copied)).await?;
         let parcel = Arc::new(Parcel::encoded(frame, message, true));
         self.arrivals.bring(Arrived { parcel, audience: Audience::Everyone, except: None, unkept: true });
         let whom = Whom::everyone();
