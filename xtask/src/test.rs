@@ -40,7 +40,8 @@ fn rust(which: &[&str]) -> Result<Tally, Problem> {
 }
 
 fn node(folder: &str) -> Result<Tally, Problem> {
-    let mut command = program("node", &["--test", "--test-reporter=tap", "--test-concurrency=1"]);
+    // The package names its test files: left to itself Node.js takes every file below a `test` folder for one.
+    let mut command = program("npm", &["run", "--silent", "test:tap"]);
     let binary = root().join("target/debug/trunkline");
     command.current_dir(root().join(folder)).env("TRUNKLINE_BIN", binary);
     let (output, ended_well) = heard(&mut command)?;
