@@ -68,7 +68,25 @@ impl Bindings {
     ///
     /// # Errors
     /// The login is refused then; the claim may have been carried out all the same, so its release is repeated until it is answered.
+    ///
+    /// # Cancel safety
+    /// A call that is dropped goes on by itself; where its session is no longer in the hub by then, its place is given up again.
     pub async fn claim(self: &Arc<Self>, session: &Arc<Session>) -> Result<(), PortError> {
+        let (this, claiming) = (self.clone(), session.clone());
+        let claimed = self.tasks.spawn(async move {
+            let claimed = this.claim_now(&claiming).await;
+            if this.hub.find(&claiming.user, claiming.id).is_none() {
+                this.release(&claiming);
+            }
+            claimed
+        });
+        claimed.await.unwrap_or_else(|panicked| {
+            self.events.tell(Told::Defect { what: "a claim did not come to its end" });
+            Err(PortError::outage(Seam::Directory, "claim a slot", panicked))
+        })
+    }
+
+    async fn claim_now(self: &Arc<Self>, session: &Arc<Session>) -> Result<(), PortError> {
         let boot = self.view.boot();
         let claim = Claim {
             user: session.user.clone(),

@@ -337,7 +337,6 @@ impl Desk {
             version: change.version,
             joined: change.joined.clone(),
             left: change.left.clone(),
-            told,
         });
         let whom = Whom {
             users: change.joined.clone(),

@@ -101,8 +101,6 @@ pub struct MembersChange {
     pub joined: Vec<UserId>,
     /// Who has left.
     pub left: Vec<UserId>,
-    /// Whether the other members are told.
-    pub told: bool,
 }
 
 /// Which road of the bus an envelope takes.
@@ -493,7 +491,6 @@ mod tests {
             version: 4,
             joined: vec!["1".parse().unwrap()],
             left: vec![],
-            told: true,
         };
         for body in [Body::Evict(eviction), Body::Head(head), Body::Members(change)] {
             let encoded = envelope(body.clone()).encode();

@@ -96,8 +96,13 @@ impl Admission {
         self: Arc<Self>,
         mut request: Request<Incoming>,
     ) -> Result<Response<Full<Bytes>>, Infallible> {
-        let path = request.uri().path();
-        if let Some(response) = self.health.answer(path) {
+        // A page elsewhere must not even learn that there is a node. Where somebody proves who he is, balancers may ask by any name.
+        if self.policy.development
+            && let Err(answer) = self.policy.check_host(request.headers())
+        {
+            return Ok(self.refuse(answer));
+        }
+        if let Some(response) = self.health.answer(request.uri().path()) {
             return Ok(response);
         }
         let on_upgrade = hyper::upgrade::on(&mut request);

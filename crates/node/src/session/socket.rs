@@ -102,6 +102,8 @@ impl<'a> SessionTask<'a> {
     async fn work_off(&mut self) {
         let now = Instant::now();
         self.session.apply(Event::Heard, now);
+        // `welcome` comes first: what a client says before it waits for it.
+        self.session.greeted().await;
         loop {
             if self.session.core().ending.is_some() {
                 return;
@@ -115,12 +117,24 @@ impl<'a> SessionTask<'a> {
                 let request = self.session.core().requests.pop_front();
                 let Some(request) = request else { break };
                 // Boxed, so that a session that only listens does not carry the room for it.
-                Box::pin(self.requests.perform(self.session, request)).await;
+                let work = Box::pin(self.requests.perform(self.session, request));
+                tokio::select! {
+                    () = work => {}
+                    // An eviction does not wait for a slow back end; a send goes on by itself.
+                    () = self.until_ending() => return,
+                }
             }
             let pause = self.session.core().pause.take();
             if let Some(pause) = pause {
                 self.wait_out(pause).await;
             }
+        }
+    }
+
+    /// Waits until somebody ends the session.
+    async fn until_ending(&self) {
+        while self.session.core().ending.is_none() {
+            self.session.wake.notified().await;
         }
     }
 
