@@ -103,11 +103,11 @@ impl Servers {
         }
     }
 
-    /// The ports of the instances that Nacos lists, or why it lists none.
-    pub(crate) async fn listed_ports(&self) -> Result<BTreeSet<u64>, String> {
+    /// The ports of the instances of a service that Nacos lists, or why it lists none.
+    pub(crate) async fn listed_ports(&self, service: &str) -> Result<BTreeSet<u64>, String> {
         let http = Http::at(&format!("http://{}", self.nacos.address()));
-        let path = "/nacos/v1/ns/instance/list?serviceName=websocket-demo&healthyOnly=true";
-        let answer = http.try_request("GET", path, None).await.map_err(|ended| ended.to_string())?;
+        let path = format!("/nacos/v1/ns/instance/list?serviceName={service}&healthyOnly=true");
+        let answer = http.try_request("GET", &path, None).await.map_err(|ended| ended.to_string())?;
         let list: Value = serde_json::from_slice(&answer.body).map_err(|error| error.to_string())?;
         let hosts = list["hosts"].as_array().ok_or_else(|| format!("no hosts: {list}"))?;
         Ok(hosts.iter().filter_map(|host| host["port"].as_u64()).collect())
@@ -186,9 +186,11 @@ impl Deployment {
 
 /// Waits until Nacos lists these ports and no others.
 pub(crate) async fn listed(servers: &Servers, ports: &BTreeSet<u64>) {
-    poll::until("Nacos lists the nodes", LISTED_DEADLINE, async || match servers.listed_ports().await {
-        Ok(listed) if listed == *ports => Ok(()),
-        other => Err(format!("{other:?}, wanted {ports:?}")),
+    poll::until("Nacos lists the nodes", LISTED_DEADLINE, async || {
+        match servers.listed_ports("websocket-demo").await {
+            Ok(listed) if listed == *ports => Ok(()),
+            other => Err(format!("{other:?}, wanted {ports:?}")),
+        }
     })
     .await;
 }

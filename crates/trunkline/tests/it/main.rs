@@ -9,6 +9,11 @@
 mod article;
 mod deployment;
 mod knocking;
+mod ledger;
+mod login;
 mod person;
 mod python;
+mod reader;
 mod say;
+mod up_on_servers;
+mod writer;
