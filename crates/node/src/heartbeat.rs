@@ -259,11 +259,11 @@ impl Heartbeat {
         }
         for lease in leases.live.iter().filter(|lease| lease.boot.node != *self.view.node()) {
             let difference = self.fingerprint.difference(&lease.fingerprint);
-            if let Some(difference) = difference {
-                if memory.differing.insert(lease.boot.node.clone()) {
-                    let (node, theirs) = (&lease.boot.node, &lease.fingerprint);
-                    self.events.tell(Told::FingerprintDiffers { node, theirs, difference: &difference });
-                }
+            if let Some(difference) = difference
+                && memory.differing.insert(lease.boot.node.clone())
+            {
+                let (node, theirs) = (&lease.boot.node, &lease.fingerprint);
+                self.events.tell(Told::FingerprintDiffers { node, theirs, difference: &difference });
             }
         }
         // The first by name removes what dead boots left; nothing depends on who it is.

@@ -370,15 +370,11 @@ impl Desk {
             }
             None => None,
         };
-        if knocking {
-            if let Err(refusal) = self.arriving.log_in(session, expires.map(|(at, _)| at)).await {
-                session.apply(Event::Refused(id.as_ref(), &refusal), Instant::now());
-                session.apply(Event::Evict(wire::CloseCode::ServerError), Instant::now());
-                return Ok(());
-            }
+        if knocking && let Err(refusal) = self.arriving.log_in(session, expires.map(|(at, _)| at)).await {
+            session.apply(Event::Refused(id.as_ref(), &refusal), Instant::now());
+            session.apply(Event::Evict(wire::CloseCode::ServerError), Instant::now());
+            return Ok(());
         }
-        // Only `welcome` is pushed before a gap is.
-        session.greeted().await;
         if session.phase() != Phase::Resuming {
             session.apply(Event::Ready { id, expires }, Instant::now());
             return Ok(());

@@ -92,10 +92,11 @@ impl Dispatch {
         if let Some((message_id, time_ms, reach)) = self.repeats.answer(&key) {
             return Ok(Accepted::Unkept { message_id, time_ms, reach, fresh: false });
         }
-        if let (Target::Group(group), true, Some(origin)) = (&send.to, send.members_only, &origin) {
-            if !group.is_everyone() && !self.groups.has_entered(group, origin.id) {
-                return Err(Refusal::new(ErrorCode::Forbidden, "join the group first"));
-            }
+        if let (Target::Group(group), true, Some(origin)) = (&send.to, send.members_only, &origin)
+            && !group.is_everyone()
+            && !self.groups.has_entered(group, origin.id)
+        {
+            return Err(Refusal::new(ErrorCode::Forbidden, "join the group first"));
         }
         let message = Message {
             conversation: Some(send.to.conversation(&send.from)),
