@@ -1,9 +1,11 @@
 //! Pages that restate code are written by it: this writes them again. Tests compare them.
 
+use crate::code_map;
 use crate::shell::{Done, Problem, cargo_program, root};
 
-/// A generated page, and the arguments of the binary that print it.
-const PAGES: [(&str, &[&str]); 1] = [("docs/configuration.md", &["config", "--markdown"])];
+/// Generated pages, and the arguments of the binary that print each.
+const PAGES: [(&str, &[&str]); 2] =
+    [("docs/configuration.md", &["config", "--markdown"]), ("docs/metrics.md", &["config", "--metrics"])];
 
 /// Writes the pages.
 pub fn run() -> Done {
@@ -16,5 +18,5 @@ pub fn run() -> Done {
         std::fs::write(root().join(page), output.stdout)
             .map_err(|error| Problem(format!("{page}: {error}")))?;
     }
-    Ok(())
+    code_map::write()
 }

@@ -4,6 +4,7 @@
 
 #![allow(clippy::disallowed_methods, reason = "verbs read the environment")]
 
+mod code_map;
 mod docs;
 mod install;
 mod lint;
