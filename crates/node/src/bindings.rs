@@ -46,10 +46,6 @@ pub struct Bindings {
 
 impl Bindings {
     /// Keeps `directory` true of the sessions in `hub`.
-    #[expect(
-        clippy::too_many_arguments,
-        reason = "each is another room of the node, and they are wired in one place"
-    )]
     pub fn new(
         directory: Arc<dyn Directory>,
         view: Arc<View>,
