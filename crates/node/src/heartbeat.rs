@@ -98,6 +98,19 @@ struct Memory {
 }
 
 impl Heartbeat {
+    /// Looks before anything is touched: `Ok(Some)` while another process holds this node's name. Its inbox goes by the name too, and must be left to it.
+    ///
+    /// # Errors
+    /// As [`Heartbeat::take`].
+    pub async fn look_first(&self) -> Result<Option<Ousted>, TakeError> {
+        self.compare().await?;
+        let name = self.view.node();
+        let held = self.view.live().into_iter().find(|lease| lease.boot.node == *name);
+        // With the same address it is a predecessor: who listens there now is its successor.
+        let held = held.filter(|lease| lease.address != self.address);
+        Ok(held.map(|lease| Ousted::NameHeld { name: name.clone(), address: lease.address }))
+    }
+
     /// Takes the lease: `Ok(None)` when it is ours, `Ok(Some)` when the name is another's for now.
     ///
     /// # Errors

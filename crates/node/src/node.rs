@@ -118,7 +118,7 @@ struct Crew {
 }
 
 impl Node {
-    /// Starts a node: opens the inbox, takes the lease, listens, and only then announces itself.
+    /// Starts a node: sees that its name is free, opens the inbox, takes the lease, listens, and only then announces itself.
     pub async fn start(
         config: Config,
         seams: Seams,
@@ -140,7 +140,6 @@ impl Node {
             seams.bus.clone(),
             view.clone(),
             config.service.clone(),
-            !config.classic.group_members,
             events.clone(),
         );
         let delivery = Delivery::start(config.workers, &back.tasks, &back.stop);
@@ -247,8 +246,10 @@ impl Node {
         };
 
         let waits = Waits { limit: config.start_wait, began: Instant::now() };
+        let name_wait = Instant::now() + config.lease.ttl * NAME_WAIT_LEASES;
+        waits.until_free(&config, name_wait, async || heartbeat.look_first().await).await?;
         let inbox = waits.until(async || seams.bus.open_inbox(&boot).await).await?;
-        take_lease(&heartbeat, &waits, config.lease.ttl).await?;
+        waits.until_free(&config, name_wait, async || heartbeat.take().await).await?;
 
         let inbox_task = Arc::new(InboxTask {
             service: config.service.clone(),
@@ -292,8 +293,7 @@ impl Node {
             hub: hub.clone(),
             arriving,
             desk: desk.clone(),
-            roads: Roads { delivery, catchup },
-            wheel,
+            roads: Roads { delivery, catchup, wheel },
             policy: policy.clone(),
             quota: AddressQuota::new(config.limits.sessions_per_address_max),
             places: Places::new(match config.limits.sessions_max {
@@ -489,24 +489,29 @@ impl Waits {
             tokio::time::sleep(WAIT_RETRY).await;
         }
     }
-}
 
-async fn take_lease(heartbeat: &Heartbeat, waits: &Waits, ttl: Duration) -> Result<(), StartError> {
-    let give_up = Instant::now() + ttl * NAME_WAIT_LEASES;
-    loop {
-        let held = waits
-            .until(async || match heartbeat.take().await {
-                Ok(held) => Ok(Ok(held)),
-                Err(TakeError::Ousted(ousted)) => Ok(Err(ousted)),
-                Err(TakeError::Port(error)) => Err(error),
-            })
-            .await??;
-        let Some(held) = held else { return Ok(()) };
-        if Instant::now() >= give_up {
-            return Err(held.into());
+    /// Tries until the node's name is nobody else's; at `give_up` it is this node that has to go.
+    async fn until_free(
+        &self,
+        config: &Config,
+        give_up: Instant,
+        call: impl AsyncFn() -> Result<Option<Ousted>, TakeError>,
+    ) -> Result<(), StartError> {
+        loop {
+            let held = self
+                .until(async || match call().await {
+                    Ok(held) => Ok(Ok(held)),
+                    Err(TakeError::Ousted(ousted)) => Ok(Err(ousted)),
+                    Err(TakeError::Port(error)) => Err(error),
+                })
+                .await??;
+            let Some(held) = held else { return Ok(()) };
+            if Instant::now() >= give_up {
+                return Err(held.into());
+            }
+            tracing::warn!("waiting for the name: {held}");
+            tokio::time::sleep(WAIT_LINE_EVERY.min(config.lease.ttl / 3)).await;
         }
-        tracing::warn!("waiting for the name: {held}");
-        tokio::time::sleep(WAIT_LINE_EVERY.min(ttl / 3)).await;
     }
 }
 

@@ -13,6 +13,7 @@ use node::api::MetricsText;
 use node::config::{Api, Classic, Config, Healing, LeaseTimes};
 use node::events::Events;
 use node::{Node, Seams, StartError};
+use ports::directory::{Binding, Directory};
 use ports::memory::bus::MemoryBus;
 use ports::memory::directory::MemoryDirectory;
 use ports::memory::registry::MemoryRegistry;
@@ -128,6 +129,15 @@ impl Cluster {
         self.node(idx).http()
     }
 
+    /// Where the directory has a user's sessions, the oldest login first.
+    pub(crate) async fn bindings(&self, user: &str) -> Vec<Binding> {
+        let user = user.parse().expect("a user id");
+        let located = self.directory.locate(&[user]).await.expect("the directory answers");
+        let mut bindings: Vec<Binding> = located.into_iter().flatten().collect();
+        bindings.sort_by_key(|binding| binding.generation);
+        bindings
+    }
+
     /// Ends a node as `kill -9` does.
     pub(crate) fn crash(&mut self, idx: usize) {
         drop(self.nodes[idx].take().unwrap_or_else(|| panic!("{} does not run", name(idx))));
@@ -148,10 +158,19 @@ impl Cluster {
 
     /// Starts one more node, changed by `change`, or says why it does not start.
     pub(crate) async fn join(&mut self, change: impl Fn(&mut Config)) -> Result<&Running, StartError> {
+        self.join_on(self.seams(), change).await
+    }
+
+    /// As [`Cluster::join`], on seams of its own: with a fault in them, or another store.
+    pub(crate) async fn join_on(
+        &mut self,
+        seams: Seams,
+        change: impl Fn(&mut Config),
+    ) -> Result<&Running, StartError> {
         let idx = self.nodes.len();
         let mut config = self.config(idx);
         change(&mut config);
-        let running = Running::start(config, self.seams()).await?;
+        let running = Running::start(config, seams).await?;
         self.nodes.push(Some(running));
         Ok(self.node(idx))
     }

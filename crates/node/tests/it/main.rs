@@ -7,11 +7,16 @@
 )]
 
 mod api;
+mod claims;
 mod classic;
 mod cluster;
 mod delivery;
+mod faulty_bus;
+mod faulty_directory;
 mod faulty_store;
 mod fixture;
 mod groups;
+mod healing;
+mod leases;
 mod resume;
 mod unkept;
