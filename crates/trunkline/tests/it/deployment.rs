@@ -124,6 +124,21 @@ impl NodeProcess {
         Self { instance, name, port, api: Http::at(&format!("http://127.0.0.1:{api}")) }
     }
 
+    /// A user's session on this very node, without a gateway.
+    pub(crate) fn url(&self, user: i64) -> String {
+        self.url_of(&user.to_string())
+    }
+
+    /// As [`NodeProcess::url`], for a user whose id need not be a number.
+    pub(crate) fn url_of(&self, user: &str) -> String {
+        format!("ws://127.0.0.1:{}/ws/{user}", self.port)
+    }
+
+    /// As [`NodeProcess::url`], on one of the user's devices.
+    pub(crate) fn url_of_device(&self, user: i64, device: &str) -> String {
+        format!("{}?device={device}", self.url(user))
+    }
+
     /// Whether a user is online, as this node's HTTP interface says.
     pub(crate) async fn is_online(&self, user: i64) -> bool {
         let answer = self.api.get(&format!("/api/v1/users/{user}")).await;

@@ -8,6 +8,7 @@
 
 mod article;
 mod deployment;
+mod foreign;
 mod knocking;
 mod ledger;
 mod login;
