@@ -32,29 +32,40 @@ const JAVA_OPTIONS: &str =
 pub(crate) struct Walk {
     // Before the folder: the processes must be gone when it is removed.
     started: Vec<(String, Process)>,
-    archives: Vec<Process>,
+    archives: Vec<(Process, JavaProgram)>,
     folder: TempDir,
+    page: &'static str,
     ports: BTreeMap<String, u16>,
 }
 
 impl Walk {
-    /// A walk with these ports of servers; Trunkline's own processes get free ones.
-    pub(crate) fn new(servers: &[(&str, u16)]) -> Walk {
-        let servers = servers.iter().map(|(written, real)| ((*written).to_owned(), *real));
+    /// A walk through `page` with these ports in the place of those that it names; the rest of Trunkline's own get free ones.
+    pub(crate) fn new(page: &'static str, named: &[(&str, u16)]) -> Walk {
+        let named = named.iter().map(|(written, real)| ((*written).to_owned(), *real));
         let own = OWN_PORTS.iter().map(|written| ((*written).to_owned(), ports::free()));
         Walk {
             started: Vec::new(),
             archives: Vec::new(),
             folder: scratch::folder("page"),
-            ports: servers.chain(own).collect(),
+            page,
+            ports: own.chain(named).collect(),
+        }
+    }
+
+    /// Does what the blocks say, one after the other.
+    pub(crate) async fn take_all(&mut self, blocks: &[Block]) {
+        let mut steps = blocks.iter().peekable();
+        while let Some(step) = steps.next() {
+            let shows = steps.next_if(|next| next.deed == Deed::Shows);
+            self.take(step, shows).await;
         }
     }
 
     /// Does what a block says, and compares what it shows.
-    pub(crate) async fn take(&mut self, block: &Block, shows: Option<&Block>) {
+    async fn take(&mut self, block: &Block, shows: Option<&Block>) {
         let shown = shows.map(|shows| self.real(&shows.text));
         let text = self.real(&block.text);
-        let at = format!("docs/from-the-article.md, line {}", block.line);
+        let at = format!("{}, line {}", self.page, block.line);
         match block.deed {
             Deed::Write => self.write(&block.file, &text),
             Deed::Run => compare(&at, shown.as_deref(), &self.run(&at, &text).await),
@@ -77,9 +88,10 @@ impl Walk {
             }
             Deed::JavaRocketMq => {
                 let main = block.file.strip_suffix(".java").unwrap_or_default();
-                let archive = JavaProgram::compile(main, &text).await.start(&[]);
+                let program = JavaProgram::compile(main, &text).await;
+                let archive = program.start(&[]);
                 await_line(&at, &archive, &shown.unwrap_or_default()).await;
-                self.archives.push(archive);
+                self.archives.push((archive, program));
             }
             Deed::Tail => {
                 let tail = self.started.iter().rev().find(|(line, _)| line.starts_with("trunkline tail"));
@@ -117,7 +129,18 @@ impl Walk {
             rest = after;
         }
         real.push_str(rest);
-        real
+        real.lines().map(|line| format!("{}\n", self.addressed(line))).collect()
+    }
+
+    /// `send` and `tail` without an address go to the port that `up` has by itself; here it has another.
+    fn addressed(&self, line: &str) -> String {
+        let talks = line.starts_with("trunkline send ") || line.starts_with("trunkline tail ");
+        match self.ports.get("8080") {
+            Some(port) if talks && !line.contains("--url") => {
+                line.replacen(" --user", &format!(" --url ws://127.0.0.1:{port}/ws --user"), 1)
+            }
+            _ => line.to_owned(),
+        }
     }
 
     fn write(&self, name: &str, text: &str) {
@@ -131,12 +154,14 @@ impl Walk {
         process.lines(Stream::Out).join("\n")
     }
 
-    async fn start(&mut self, line: &str) {
+    /// Starts a process, and waits until it says that it is ready.
+    pub(crate) async fn start(&mut self, line: &str) {
         // `exec`, so that what is signalled is the program and not a shell around it.
         let process = self.shell(&format!("exec env {line}")).called(line).start();
         let ready = match line {
             line if line.contains("trunkline tail") => "\"type\":\"welcome\"",
             line if line.contains("trunkline gateway") => "the gateway listens",
+            line if line.contains("trunkline up") => "Ctrl-C ends it politely",
             _ => "ready: WebSocket",
         };
         process.wait_for_line(ready, READY_DEADLINE).await;
