@@ -136,12 +136,7 @@ impl Node {
         let boot = Boot { node: config.name.clone(), nonce: ambient.nonce() };
         let view = Arc::new(View::new(boot.clone(), ambient.clock));
         let hub = Arc::new(Hub::default());
-        let post = Post::new(
-            seams.bus.clone(),
-            view.clone(),
-            config.service.clone(),
-            events.clone(),
-        );
+        let post = Post::new(seams.bus.clone(), view.clone(), config.service.clone(), events.clone());
         let delivery = Delivery::start(config.workers, &back.tasks, &back.stop);
         let catchup = Arc::new(CatchUp::default());
         if let Some(store) = &seams.store {

@@ -15,8 +15,6 @@ pub struct Post {
     bus: Arc<dyn Bus>,
     view: Arc<View>,
     service: Arc<str>,
-    /// True where a message to a classic group goes to everybody, Java nodes included.
-    classic_groups: bool,
     events: Events,
 }
 
@@ -35,14 +33,8 @@ pub struct Letter {
 
 impl Post {
     /// The way out of a node of `service`.
-    pub fn new(
-        bus: Arc<dyn Bus>,
-        view: Arc<View>,
-        service: Arc<str>,
-        classic_groups: bool,
-        events: Events,
-    ) -> Post {
-        Post { bus, view, service, classic_groups, events }
+    pub fn new(bus: Arc<dyn Bus>, view: Arc<View>, service: Arc<str>, events: Events) -> Post {
+        Post { bus, view, service, events }
     }
 
     /// Posts letters, and says of each whether the bus has taken it. Not cancel safe.
@@ -72,12 +64,7 @@ impl Post {
     fn seal(&self, letter: Letter) -> Posting {
         self.events.tell(Event::EnvelopePosted { kind: letter.body.kind() });
         let envelope = self.envelope(letter.body, letter.hop);
-        Posting {
-            to: letter.to,
-            lane: envelope.lane(self.classic_groups),
-            key: letter.key,
-            body: envelope.encode(),
-        }
+        Posting { to: letter.to, lane: envelope.lane(), key: letter.key, body: envelope.encode() }
     }
 
     fn envelope(&self, body: Body, hop: u8) -> Envelope {

@@ -116,33 +116,40 @@ pub enum Lane {
 
 impl Envelope {
     /// The road that it takes: what a Java node can read, and should, goes where Java nodes read.
-    /// `classic_groups` is true where `msgType` 20 means everybody.
-    pub fn lane(&self, classic_groups: bool) -> Lane {
-        let Body::Message(delivery) = &self.body else { return Lane::Control };
+    /// They show what comes on [`Lane::Group`] to all their users, so nothing that is for some of them goes there.
+    pub fn lane(&self) -> Lane {
+        let (delivery, kept) = match &self.body {
+            Body::Message(delivery) => (delivery, true),
+            Body::Signal(delivery) => (delivery, false),
+            Body::Head(_) | Body::Evict(_) | Body::Members(_) => return Lane::Control,
+        };
         let Ok(message) = delivery.message() else { return Lane::Control };
         if !classic::is_java_readable(&message) {
             return Lane::Control;
         }
+        let for_everybody = delivery.group.as_ref().is_some_and(GroupId::is_everyone);
         match &message.to {
-            Target::User(_) => Lane::Single,
-            Target::Group(group) if group.is_everyone() || classic_groups => Lane::Group,
-            Target::Group(_) => Lane::Control,
+            Target::User(_) if kept => Lane::Single,
+            // A signal to everybody that names another group is a classic client's message, where v1 sessions see it as a signal.
+            Target::Group(group) if for_everybody && (kept || !group.is_everyone()) => Lane::Group,
+            Target::User(_) | Target::Group(_) => Lane::Control,
         }
     }
 
     /// The body as it lies on the bus.
     pub fn encode(&self) -> Bytes {
         let mut out = Vec::with_capacity(512);
-        match &self.body {
-            Body::Message(delivery) => {
-                if let Ok(message) = delivery.message() {
-                    classic::push_bus_fields(&mut out, &message);
-                    out.push(b',');
-                } else {
-                    out.push(b'{');
-                }
+        let for_java = match &self.body {
+            Body::Message(delivery) => delivery.message().ok(),
+            Body::Signal(delivery) if self.lane() == Lane::Group => delivery.message().ok(),
+            _ => None,
+        };
+        match for_java {
+            Some(message) => {
+                classic::push_bus_fields(&mut out, &message);
+                out.push(b',');
             }
-            _ => out.push(b'{'),
+            None => out.push(b'{'),
         }
         out.extend_from_slice(b"\"tl\":{\"v\":");
         push_number(&mut out, VERSION);
@@ -437,17 +444,11 @@ mod tests {
             time_ms: 1_690_000_000_000,
             id: None,
         };
-        let users = match &to {
-            Target::User(user) => vec![user.clone(), from],
-            Target::Group(_) => vec![],
+        let (users, group) = match &to {
+            Target::User(user) => (vec![user.clone(), from], None),
+            Target::Group(group) => (vec![], Some(group.clone())),
         };
-        Delivery {
-            frame: message.frame(),
-            id: Some("c1".parse().unwrap()),
-            users,
-            group: None,
-            version: None,
-        }
+        Delivery { frame: message.frame(), id: Some("c1".parse().unwrap()), users, group, version: None }
     }
 
     fn to_user(id: &str) -> Target {
@@ -472,14 +473,24 @@ mod tests {
 
     #[test]
     fn only_what_a_java_node_can_read_takes_its_roads() {
-        let lane = |from: &str, to: Target| envelope(Body::Message(delivery(from, to))).lane(false);
+        let lane = |from: &str, to: Target| envelope(Body::Message(delivery(from, to))).lane();
         assert_eq!(lane("1", to_user("2")), Lane::Single);
         assert_eq!(lane("one", to_user("2")), Lane::Control);
         assert_eq!(lane("1", Target::Group(GroupId::everyone())), Lane::Group);
         assert_eq!(lane("1", Target::Group("7".parse().unwrap())), Lane::Control);
-        let classic = envelope(Body::Message(delivery("1", Target::Group("7".parse().unwrap()))));
-        assert_eq!(classic.lane(true), Lane::Group);
-        assert_eq!(envelope(Body::Signal(delivery("1", to_user("2")))).lane(false), Lane::Control);
+        let everybody = || Delivery {
+            group: Some(GroupId::everyone()),
+            ..delivery("1", Target::Group("7".parse().unwrap()))
+        };
+        assert_eq!(
+            envelope(Body::Message(everybody())).lane(),
+            Lane::Group,
+            "a classic group without a store"
+        );
+        let shown_as_signal = envelope(Body::Signal(everybody()));
+        assert_eq!(shown_as_signal.lane(), Lane::Group, "a classic group with a store");
+        assert!(shown_as_signal.encode().starts_with(b"{\"content\":"));
+        assert_eq!(envelope(Body::Signal(delivery("1", to_user("2")))).lane(), Lane::Control);
     }
 
     #[test]
