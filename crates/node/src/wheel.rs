@@ -1,8 +1,10 @@
 //! One timer for all sessions: each waits in the slot of its next deadline, and is asked again when that slot comes round.
 //!
 //! Deadlines that move later (a client that speaks) cost nothing: the session is asked once at the old one and put further on.
+//! One that moves earlier (a socket that takes nothing) has the session put into an earlier slot too; what is left in the later one is passed over.
 //! A deadline is met at most one slot late.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
@@ -15,23 +17,34 @@ pub const SLOT: Duration = Duration::from_millis(100);
 /// Slots of one round: what lies further ahead goes round again.
 const SLOTS: usize = 512;
 
-/// The sessions by their next deadline. Bounded by the number of sessions: each waits in it once.
+/// The sessions by their next deadline. Bounded by the number of sessions: each waits in it once, or a few times where its deadlines moved earlier.
 #[derive(Debug)]
 pub struct Wheel {
     start: Instant,
-    slots: Vec<Mutex<Vec<Weak<Session>>>>,
+    slots: Vec<Mutex<Vec<Entry>>>,
+    /// The turn that comes next: whoever looks at an older clock must not put a session behind it.
+    next: AtomicUsize,
 }
+
+/// A session, and the turn in which it is asked: a slot may be filled for its next round already when this one is late.
+type Entry = (usize, Weak<Session>);
 
 impl Wheel {
     /// An empty wheel.
     pub fn new(now: Instant) -> Wheel {
-        Wheel { start: now, slots: (0..SLOTS).map(|_| Mutex::default()).collect() }
+        let slots = (0..SLOTS).map(|_| Mutex::default()).collect();
+        Wheel { start: now, slots, next: AtomicUsize::new(0) }
     }
 
-    /// Puts a session where its next deadline is.
-    pub fn watch(&self, session: &Arc<Session>, now: Instant) {
-        let due = session.deadline().max(now + SLOT).min(now + SLOT * (SLOTS as u32 - 1));
-        self.slot(self.turn(due) + 1).push(Arc::downgrade(session));
+    /// The turn in which a deadline is looked at: the first that begins after it, and within one round.
+    pub fn turn_of(&self, deadline: Instant, now: Instant) -> usize {
+        let due = deadline.max(now + SLOT).min(now + SLOT * (SLOTS as u32 - 1));
+        (self.turn(due) + 1).max(self.next.load(Ordering::Relaxed) + 1)
+    }
+
+    /// Has a session asked in a turn.
+    pub fn put(&self, session: &Arc<Session>, turn: usize) {
+        self.slot(turn).push((turn, Arc::downgrade(session)));
     }
 
     /// Asks every session whose slot has come, for as long as the caller runs it.
@@ -43,13 +56,13 @@ impl Wheel {
             ticks.tick().await;
             let now = Instant::now();
             while turn <= self.turn(now) {
-                let due = std::mem::take(&mut *self.slot(turn));
+                let due: Vec<Entry> = self.slot(turn).extract_if(.., |(asked, _)| *asked <= turn).collect();
                 turn += 1;
-                for session in due.iter().filter_map(Weak::upgrade) {
-                    if session.deadline() <= now {
-                        session.tick(now);
+                self.next.store(turn, Ordering::Relaxed);
+                for (asked, session) in due {
+                    if let Some(session) = session.upgrade() {
+                        session.look(asked, now);
                     }
-                    self.watch(&session, now);
                 }
             }
         }
@@ -60,7 +73,7 @@ impl Wheel {
         usize::try_from(turns).unwrap_or(usize::MAX)
     }
 
-    fn slot(&self, turn: usize) -> std::sync::MutexGuard<'_, Vec<Weak<Session>>> {
+    fn slot(&self, turn: usize) -> std::sync::MutexGuard<'_, Vec<Entry>> {
         self.slots[turn % SLOTS].lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

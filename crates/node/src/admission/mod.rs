@@ -33,7 +33,6 @@ use crate::hub::Hub;
 use crate::requests::Desk;
 use crate::session::machine::{Event, Profile};
 use crate::session::{Roads, Session, SessionTask};
-use crate::wheel::Wheel;
 use ports::Ambient;
 
 /// When a client that was turned away for lack of room should come back: with jitter, so that they do not all come at once.
@@ -54,8 +53,6 @@ pub struct Admission {
     pub desk: Arc<Desk>,
     /// Where sessions hand their work.
     pub roads: Roads,
-    /// The timer.
-    pub wheel: Arc<Wheel>,
     /// Rules about `Host` and `Origin`.
     pub policy: Policy,
     /// Sessions per address.
@@ -241,7 +238,7 @@ impl Admission {
                 return self.arriving.left(&session);
             }
         };
-        self.wheel.watch(&session, began);
+        session.watch(began);
         let (socket, first) = socket;
         if let Some(code) = refused {
             session.apply(Event::Evict(code), Instant::now());

@@ -2,7 +2,7 @@
 //!
 //! A session is stepped in place, under its own small lock, by whoever brings an event. It never waits: what takes time is handed to the session's
 //! task (requests), to the catch-up (reading the store) or to the delivery task of its worker (writing).
-//! No lock is held across an await, and none is taken while this one is held but those of those three queues.
+//! No lock is held across an await, and none is taken while this one is held but those of those three queues and of the timer.
 
 pub mod codec;
 pub mod machine;
@@ -31,6 +31,7 @@ use self::send_queue::{SendQueue, Written};
 pub(crate) use self::socket::{Requests, SessionTask};
 use crate::catchup::CatchUp;
 use crate::delivery::Delivery;
+use crate::wheel::Wheel;
 
 /// One live WebSocket.
 #[derive(Debug)]
@@ -64,6 +65,8 @@ pub struct Roads {
     pub delivery: Arc<Delivery>,
     /// Reads the store.
     pub catchup: Arc<CatchUp>,
+    /// Asks again when a deadline comes.
+    pub wheel: Arc<Wheel>,
 }
 
 /// A request that the session's task works off.
@@ -86,6 +89,8 @@ struct Core {
     pause: Option<Duration>,
     /// Reads that wait for the send queue to drain.
     held: Vec<(ConversationId, Seq)>,
+    /// The turn in which the timer asks next; `None` before the session has its socket.
+    turn: Option<usize>,
     ending: Option<Ending>,
 }
 
@@ -136,6 +141,7 @@ impl Session {
                 requests: VecDeque::new(),
                 pause: None,
                 held: Vec::new(),
+                turn: None,
                 ending: None,
             }),
             generation: OnceLock::new(),
@@ -152,6 +158,7 @@ impl Session {
         let arriving = core.machine.phase() == Phase::Arriving;
         let effects = core.machine.step(event, now);
         self.perform(&mut core, effects, now);
+        self.watch_sooner(&mut core, now);
         if arriving && core.machine.phase() != Phase::Arriving {
             self.greeted.notify_waiters();
         }
@@ -174,17 +181,46 @@ impl Session {
         self.core().machine.phase()
     }
 
-    /// When its next deadline is.
-    pub fn deadline(&self) -> Instant {
-        let core = self.core();
+    /// From now on the timer asks when a deadline comes.
+    pub fn watch(self: &Arc<Self>, now: Instant) {
+        let mut core = self.core();
+        self.put_into_wheel(&mut core, now);
+    }
+
+    /// The timer asks, in this turn.
+    pub(crate) fn look(self: &Arc<Self>, turn: usize, now: Instant) {
+        let (is_left_over, deadline) = {
+            let core = self.core();
+            (core.turn != Some(turn), self.deadline(&core))
+        };
+        // It was asked in an earlier turn, and is asked again in a later one.
+        if is_left_over {
+            return;
+        }
+        if deadline <= now {
+            let stalled = self.core().stalled.is_some_and(|since| since + self.limits.write_timeout <= now);
+            self.apply(if stalled { Event::Stalled } else { Event::Tick }, now);
+        }
+        self.watch(now);
+    }
+
+    fn deadline(&self, core: &Core) -> Instant {
         let stalled = core.stalled.map(|since| since + self.limits.write_timeout);
         stalled.map_or(core.machine.deadline(), |stalled| stalled.min(core.machine.deadline()))
     }
 
-    /// A deadline may have passed.
-    pub fn tick(self: &Arc<Self>, now: Instant) {
-        let stalled = self.core().stalled.is_some_and(|since| since + self.limits.write_timeout <= now);
-        self.apply(if stalled { Event::Stalled } else { Event::Tick }, now);
+    /// Has the timer ask earlier where a deadline has moved earlier.
+    fn watch_sooner(self: &Arc<Self>, core: &mut Core, now: Instant) {
+        let sooner = |turn: usize| self.roads.wheel.turn_of(self.deadline(core), now) < turn;
+        if core.turn.is_some_and(sooner) {
+            self.put_into_wheel(core, now);
+        }
+    }
+
+    fn put_into_wheel(self: &Arc<Self>, core: &mut Core, now: Instant) {
+        let turn = self.roads.wheel.turn_of(self.deadline(core), now);
+        core.turn = Some(turn);
+        self.roads.wheel.put(self, turn);
     }
 
     /// How far it has come in a conversation.
@@ -246,6 +282,7 @@ impl Session {
             }
             Err(_) => self.broken(core),
         }
+        self.watch_sooner(core, now);
         self.release_held(core);
     }
 
