@@ -26,8 +26,8 @@ pub(crate) const WRITE_TOGETHER_BYTES: usize = 64 * 1024;
 pub(crate) const READ_CHUNK_BYTES: usize = 64 * 1024;
 /// Messages asked for in one pull; the broker gives 32 at most unless configured otherwise.
 pub(crate) const PULL_MESSAGES_MAX: u32 = 64;
-/// A pull that waits at the broker is given this much longer than it asked to be held.
-pub(crate) const PULL_GRACE: Duration = Duration::from_secs(3);
+/// A pull that waits at the broker is given this much longer than it asked to be held: the broker looks at those that wait only every 5 s.
+pub(crate) const PULL_GRACE: Duration = Duration::from_secs(8);
 /// Pause after an empty answer that came at once although the broker was asked to hold the pull.
 pub(crate) const EMPTY_PULL_PAUSE: Duration = Duration::from_millis(50);
 /// Shortest and longest pause of a queue whose pull was refused; doubles in between.
