@@ -9,7 +9,7 @@ use serde_json::value::RawValue;
 
 use crate::error_code::{ErrorCode, Refusal};
 use crate::id::{GroupId, UserId};
-use crate::json::{BadJson, check_carried, is_shallow, push_number, push_string};
+use crate::json::{BadJson, check_carried, is_object, is_shallow, push_number, push_string};
 use crate::message::{Message, Target};
 
 /// `msgType` of a message to one user.
@@ -41,8 +41,10 @@ impl ClassicFrame {
         if !is_shallow(text, depth_max) {
             return Err(Refusal::new(ErrorCode::BadFrame, format!("nested deeper than {depth_max}")));
         }
-        let fields: Fields<'_> = serde_json::from_str(text)
-            .map_err(|_| Refusal::new(ErrorCode::BadFrame, "not a JSON object of msgType, to and content"))?;
+        let fields = if is_object(text) { serde_json::from_str(text).ok() } else { None };
+        let fields: Fields<'_> = fields.ok_or_else(|| {
+            Refusal::new(ErrorCode::BadFrame, "not a JSON object of msgType, to and content")
+        })?;
         let msg_type = fields.msg_type.and_then(unquoted);
         let to = fields.to.and_then(unquoted).ok_or_else(|| bad_field("to: is missing"))?;
         let to = match msg_type.as_deref() {
@@ -158,11 +160,11 @@ fn as_string(content: &RawValue) -> Box<RawValue> {
     quoted.unwrap_or_else(|| content.to_owned())
 }
 
-/// A number or a string of one, as text; `None` for anything else.
+/// An integer or a string of one, as text; `None` for anything else.
 fn unquoted(raw: &RawValue) -> Option<String> {
     match serde_json::from_str::<serde_json::Value>(raw.get()).ok()? {
         serde_json::Value::String(text) => Some(text),
-        serde_json::Value::Number(number) => Some(number.to_string()),
+        serde_json::Value::Number(number) if !number.is_f64() => Some(number.to_string()),
         _ => None,
     }
 }
@@ -227,6 +229,8 @@ mod tests {
             r#"{"msgType":10,"content":"x"}"#,
             r#"{"msgType":77,"to":2,"content":"x"}"#,
             r#"{"msgType":10,"to":"a b","content":"x"}"#,
+            r#"{"msgType":10,"to":2.5,"content":"x"}"#,
+            r#"[10,2,"x"]"#,
             r#"{"msgType":10,"to":2}"#,
         ] {
             assert!(ClassicFrame::parse(bad, 16, 100).is_err(), "{bad}");

@@ -48,6 +48,11 @@ pub fn is_shallow(text: &str, max: usize) -> bool {
     true
 }
 
+/// True when a JSON text is an object. Whoever is given a list would otherwise read it as the object's fields in their order.
+pub fn is_object(text: &str) -> bool {
+    text.trim_start_matches([' ', '\t', '\r', '\n']).starts_with('{')
+}
+
 /// Checks a value that is to be kept and handed on as it stands.
 pub fn check_carried(value: &RawValue, depth_max: usize) -> Result<(), BadJson> {
     let text = value.get();

@@ -7,7 +7,7 @@ use serde_json::value::RawValue;
 
 use crate::error_code::ErrorCode;
 use crate::id::{ClientId, ConversationId, GroupId, Seq};
-use crate::json::{BadJson, check_carried, is_shallow};
+use crate::json::{BadJson, check_carried, is_object, is_shallow};
 use crate::limits::{HAVE_ITEMS_MAX, HISTORY_ITEMS_MAX, PAGE_ITEMS_DEFAULT, SEQ_MAX};
 use crate::message::Target;
 
@@ -186,7 +186,8 @@ impl ClientFrame {
         if !is_shallow(text, depth_max) {
             return Err(BadFrame::Alien { reason: format!("nested deeper than {depth_max}") });
         }
-        let fields: Fields<'_> = serde_json::from_str(text).map_err(|error| alien_or_faulty(text, &error))?;
+        let fields = if is_object(text) { serde_json::from_str(text).ok() } else { None };
+        let fields: Fields<'_> = fields.ok_or_else(|| alien_or_faulty(text))?;
         let Some(kind) = fields.kind.as_deref() else {
             return Err(BadFrame::Alien { reason: "no \"type\"".into() });
         };
@@ -303,10 +304,9 @@ impl Content {
     }
 }
 
-/// A syntax fault ends the socket; a JSON object whose fields do not fit is only refused.
-fn alien_or_faulty(text: &str, error: &serde_json::Error) -> BadFrame {
-    let is_object = text.trim_start().starts_with('{');
-    if !error.is_data() || !is_object || serde_json::from_str::<&RawValue>(text).is_err() {
+/// What is no JSON object ends the socket; one whose fields do not fit is only refused.
+fn alien_or_faulty(text: &str) -> BadFrame {
+    if !is_object(text) || serde_json::from_str::<&RawValue>(text).is_err() {
         return BadFrame::Alien { reason: "not a JSON object".into() };
     }
     BadFrame::Faulty {
@@ -366,8 +366,10 @@ mod tests {
     #[test]
     fn what_is_not_this_protocol_ends_the_socket() {
         let deep = format!(r#"{{"type":"ping","x":{}{}}}"#, "[".repeat(16), "]".repeat(16));
+        // As many as there are fields: serde would read them in their order.
+        let list = format!(r#"["ping"{}]"#, ",null".repeat(14));
         for alien in
-            ["", "hi", "[]", "1", "{}", r#"{"a":1}"#, r#"{"type":"ping""#, r#"{"type":"ping"} x"#, &deep]
+            ["", "hi", "[]", "1", "{}", r#"{"a":1}"#, r#"{"type":"ping""#, r#"{"type":"ping"} x"#, &deep, &list]
         {
             assert!(matches!(parse(alien), Err(BadFrame::Alien { .. })), "{alien}");
         }
@@ -380,6 +382,7 @@ mod tests {
             format!(r#"{{"type":"send","id":"a","to":{{"user":"2"}},"content":"{}"}}"#, "x".repeat(100));
         let cases: Vec<(&str, ErrorCode, &str)> = vec![
             (r#"{"type":7}"#, BadFrame, "type"),
+            (r#"{"type":"\ud800"}"#, BadFrame, "type"),
             (r#"{"type":"ping","type":"ping"}"#, BadFrame, "twice"),
             (r#"{"type":"dance"}"#, UnknownType, "dance"),
             (r#"{"type":"presence","users":["1"]}"#, UnknownType, "presence"),
