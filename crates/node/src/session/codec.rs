@@ -12,6 +12,8 @@ use wire::CloseCode;
 pub enum Incoming {
     /// A whole text message.
     Text(String),
+    /// The beginning of a binary message; the rest of it is passed over.
+    Binary,
     /// A ping, to be answered with the same payload.
     Ping(Bytes),
     /// A pong.
@@ -25,8 +27,6 @@ pub enum Incoming {
 pub enum Fault {
     /// Not RFC 6455.
     Framing,
-    /// A binary message.
-    Binary,
     /// Text that is not UTF-8.
     NotUtf8,
     /// A message over the limit.
@@ -38,7 +38,6 @@ impl Fault {
     pub fn close_code(self) -> CloseCode {
         match self {
             Fault::Framing => CloseCode::Protocol,
-            Fault::Binary => CloseCode::Unsupported,
             Fault::NotUtf8 => CloseCode::NotUtf8,
             Fault::TooBig => CloseCode::TooBig,
         }
@@ -53,6 +52,8 @@ pub struct Decoder {
     pending: Vec<u8>,
     /// The payload of a fragmented message so far.
     fragments: Option<Vec<u8>>,
+    /// True when that message is binary.
+    is_binary: bool,
 }
 
 const FIN: u8 = 0x80;
@@ -71,7 +72,7 @@ const CONTROL_BYTES_MAX: usize = 125;
 impl Decoder {
     /// A decoder for messages of up to `message_bytes_max`.
     pub fn new(message_bytes_max: usize) -> Decoder {
-        Decoder { message_bytes_max, pending: Vec::new(), fragments: None }
+        Decoder { message_bytes_max, pending: Vec::new(), fragments: None, is_binary: false }
     }
 
     /// Takes what arrived. Follow with [`Decoder::next_incoming`] until it has nothing more.
@@ -120,7 +121,11 @@ impl Decoder {
                 Ok(Some(Incoming::Pong))
             }
             (CLOSE, _) => close(&payload).map(Some),
-            (BINARY, None) => Err(Fault::Binary),
+            (BINARY, None) => {
+                self.is_binary = !head.fin;
+                self.fragments = self.is_binary.then_some(payload);
+                Ok(Some(Incoming::Binary))
+            }
             (TEXT, None) if head.fin => text(payload).map(Some),
             (TEXT, None) => {
                 self.fragments = Some(payload);
@@ -128,11 +133,17 @@ impl Decoder {
             }
             (CONTINUATION, Some(mut message)) => {
                 message.extend_from_slice(&payload);
-                if head.fin {
-                    return text(message).map(Some);
+                match (head.fin, self.is_binary) {
+                    (true, false) => text(message).map(Some),
+                    (true, true) => {
+                        self.is_binary = false;
+                        Ok(None)
+                    }
+                    (false, _) => {
+                        self.fragments = Some(message);
+                        Ok(None)
+                    }
                 }
-                self.fragments = Some(message);
-                Ok(None)
             }
             _ => Err(Fault::Framing),
         }
@@ -330,6 +341,19 @@ mod tests {
     }
 
     #[test]
+    fn a_binary_message_is_told_at_its_beginning_and_passed_over() {
+        let bytes = [
+            masked(BINARY, b"\xff"),
+            masked(FIN | PONG, b""),
+            masked(FIN, b"\xfe"),
+            masked(FIN | BINARY, b"\xff"),
+            masked(FIN | TEXT, b"hello"),
+        ];
+        let expected = [Ok(Incoming::Binary), Ok(Incoming::Pong), Ok(Incoming::Binary), hello()];
+        assert_eq!(decode(&[&bytes.concat()]), expected);
+    }
+
+    #[test]
     fn faults_are_told_by_their_rfc_codes() {
         let mut unmasked = masked(FIN | TEXT, b"x");
         unmasked[1] &= !MASKED;
@@ -342,7 +366,7 @@ mod tests {
             (masked(FIN | PING, &[0; 126]), Fault::Framing),
             (masked(FIN, b"x"), Fault::Framing),
             ([masked(TEXT, b"x"), masked(FIN | TEXT, b"x")].concat(), Fault::Framing),
-            (masked(FIN | BINARY, b"x"), Fault::Binary),
+            ([masked(BINARY, &[0; 600]), masked(FIN, &[0; 600])].concat(), Fault::TooBig),
             (masked(FIN | TEXT, b"\xff"), Fault::NotUtf8),
             (masked(FIN | TEXT, &[b'x'; 1_001]), Fault::TooBig),
             ([masked(TEXT, &[b'x'; 600]), masked(FIN, &[b'x'; 600])].concat(), Fault::TooBig),

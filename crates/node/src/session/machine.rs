@@ -301,6 +301,11 @@ impl Machine {
                 Dialect::V1 => self.frame(&text, now),
                 Dialect::Classic => self.classic_frame(&text, now),
             },
+            Incoming::Binary => match self.profile.dialect {
+                Dialect::V1 => self.close(CloseCode::Unsupported),
+                // The original kept silent.
+                Dialect::Classic => Effects::new(),
+            },
             Incoming::Ping(payload) => smallvec![Effect::Push(pong_frame(&payload))],
             Incoming::Pong => Effects::new(),
             Incoming::Close(code) => {

@@ -7,16 +7,22 @@
 )]
 
 mod api;
+mod bad_frames;
 mod claims;
 mod classic;
 mod cluster;
 mod delivery;
+mod drain;
 mod faulty_bus;
 mod faulty_directory;
 mod faulty_store;
 mod fixture;
 mod groups;
+mod handshake;
 mod healing;
+mod identity;
 mod leases;
+mod limits;
 mod resume;
+mod strangers;
 mod unkept;

@@ -368,9 +368,18 @@ mod tests {
         let deep = format!(r#"{{"type":"ping","x":{}{}}}"#, "[".repeat(16), "]".repeat(16));
         // As many as there are fields: serde would read them in their order.
         let list = format!(r#"["ping"{}]"#, ",null".repeat(14));
-        for alien in
-            ["", "hi", "[]", "1", "{}", r#"{"a":1}"#, r#"{"type":"ping""#, r#"{"type":"ping"} x"#, &deep, &list]
-        {
+        for alien in [
+            "",
+            "hi",
+            "[]",
+            "1",
+            "{}",
+            r#"{"a":1}"#,
+            r#"{"type":"ping""#,
+            r#"{"type":"ping"} x"#,
+            &deep,
+            &list,
+        ] {
             assert!(matches!(parse(alien), Err(BadFrame::Alien { .. })), "{alien}");
         }
     }
