@@ -10,6 +10,7 @@ use edge::{HandshakeLimits, Listener};
 use gateway::Gateway;
 use node::Node;
 use node::events::Events;
+use node::heartbeat::Ousted;
 use ports::memory::registry::MemoryRegistry;
 use ports::registry::{Announcement, Instance, Instances, Registry};
 use ports::{Ambient, PortError, SeamState};
@@ -49,8 +50,7 @@ async fn serve(
 ) -> Result<(), Failure> {
     let ambient = Ambient::system();
     let loopback = |port: u16| SocketAddr::from((Ipv4Addr::LOCALHOST, port));
-    let api = Listener::bind(loopback(port + 1))
-        .map_err(|error| Failure::unavailable(format!("cannot listen on {}: {error}", loopback(port + 1))))?;
+    let api = bind(loopback(port + 1))?;
     let registry = wiring::open_registry(&config);
     let mut refused = pin!(wiring::refusal(&*registry));
     let mut opened = match tokio::select! {
@@ -74,23 +74,35 @@ async fn serve(
     if config.is_development() {
         told.policy = wiring::gateway::development_policy(told.listen);
     }
-    let gateway =
-        Gateway::start(told, own, ambient.clone()).await.map_err(|error| gateway_failure(&error))?;
+    // Seen at once, not when the nodes are there.
+    drop(bind(told.listen)?);
 
     let mut nodes = Vec::with_capacity(count);
-    let workers = tokio::runtime::Handle::current().metrics().num_workers();
-    for nth in 1..=count {
-        let place = wiring::node::Place::of_up(nth).ok_or_else(|| Failure::defect("no name for a node"))?;
-        let told = wiring::node::config(&config, place, workers, measures.text())
-            .map_err(|error| Failure::usage(error.to_string()))?;
-        let starting = Node::start(told, opened.seams.clone(), ambient.clone(), Events::default());
-        let started = tokio::select! {
-            started = starting => started,
-            refused = &mut refused => return Err(Failure::unavailable(refused.to_string())),
-            () = signals.next() => return Ok(()),
-        };
-        nodes.push(Arc::new(started.map_err(|error| node_failure(&error))?));
-    }
+    let starting = async {
+        let workers = tokio::runtime::Handle::current().metrics().num_workers();
+        for nth in 1..=count {
+            let place =
+                wiring::node::Place::of_up(nth).ok_or_else(|| Failure::defect("no name for a node"))?;
+            let told = wiring::node::config(&config, place, workers, measures.text())
+                .map_err(|error| Failure::usage(error.to_string()))?;
+            let started = Node::start(told, opened.seams.clone(), ambient.clone(), Events::default()).await;
+            nodes.push(Arc::new(started.map_err(|error| node_failure(&error))?));
+        }
+        // After the nodes: who finds it ready gets in.
+        Gateway::start(told, own, ambient.clone()).await.map(Some).map_err(|error| gateway_failure(&error))
+    };
+    let started = tokio::select! {
+        started = starting => started,
+        refused = &mut refused => Err(Failure::unavailable(refused.to_string())),
+        () = signals.next() => Ok(None),
+    };
+    let gateway = match started {
+        Ok(Some(gateway)) => gateway,
+        ended => {
+            stop(&nodes).await;
+            return ended.map(drop);
+        }
+    };
     let crew = (TaskTracker::new(), CancellationToken::new());
     measures.look_at(nodes.iter().map(|node| node.watch()));
     if let Some(first) = nodes.first() {
@@ -102,8 +114,12 @@ async fn serve(
     tokio::select! {
         () = signals.next() => {}
         refused = &mut refused => {
-            futures_util::future::join_all(nodes.iter().map(|node| node.stop())).await;
+            stop(&nodes).await;
             return Err(Failure::unavailable(refused.to_string()));
+        }
+        why = ousted(&nodes) => {
+            stop(&nodes).await;
+            return Err(Failure::unavailable(why.to_string()));
         }
     }
     drain_on_signal(&mut signals, async {
@@ -118,6 +134,21 @@ async fn serve(
         }
     })
     .await
+}
+
+fn bind(address: SocketAddr) -> Result<Listener, Failure> {
+    Listener::bind(address)
+        .map_err(|error| Failure::unavailable(format!("cannot listen on {address}: {error}")))
+}
+
+/// Waits until one of the nodes must not be any more.
+async fn ousted(nodes: &[Arc<Node>]) -> Ousted {
+    futures_util::future::select_all(nodes.iter().map(|node| Box::pin(node.ousted()))).await.0
+}
+
+/// Takes what has started out of the registry and the directory again.
+async fn stop(nodes: &[Arc<Node>]) {
+    futures_util::future::join_all(nodes.iter().map(|node| node.stop())).await;
 }
 
 /// Says where everything is, on standard output.

@@ -7,6 +7,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot be set up must fail")]
 
 mod article;
+mod crash;
 mod deployment;
 mod foreign;
 mod knocking;
@@ -14,7 +15,10 @@ mod ledger;
 mod login;
 mod person;
 mod python;
+mod racing;
 mod reader;
 mod say;
+mod second;
+mod traffic;
 mod up_on_servers;
 mod writer;
