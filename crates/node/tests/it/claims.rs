@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use futures_util::future::join_all;
 use node::Seams;
@@ -12,6 +12,7 @@ use node::token::{Algorithm, KeySpec, Verifier, VerifierSettings, mint};
 use serde_json::{Value, json};
 use testkit::client::{Ended, V1Client};
 use testkit::poll;
+use tokio::time::Instant;
 use wire::policy::DevicePolicy;
 
 use crate::cluster::{Cluster, PATIENCE, Setup};

@@ -79,7 +79,7 @@ async fn post(cluster: &Cluster, to: &str, body: Body, change: impl FnOnce(&mut 
     let mut envelope = Envelope { service: "trunkline".to_owned(), origin, at_ms, hop: 0, body };
     change(&mut envelope);
     let to = Address::Node(to.parse().unwrap());
-    let lane = envelope.lane(true);
+    let lane = envelope.lane();
     let posted = cluster.bus.post(vec![Posting { to, lane, key: "k".into(), body: envelope.encode() }]).await;
     assert!(posted.iter().all(Result::is_ok), "{posted:?}");
 }

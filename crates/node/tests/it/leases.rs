@@ -1,7 +1,7 @@
 //! Leases: lost, taken over, contested, gone with their node; and a directory that is away. Sessions outlive all of it that they can outlive.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use node::heartbeat::Ousted;
 use node::{Seams, StartError};
@@ -11,6 +11,7 @@ use ports::{Ambient, Store};
 use serde_json::json;
 use testkit::client::V1Client;
 use testkit::poll;
+use tokio::time::Instant;
 use wire::id::Boot;
 use wire::policy::DevicePolicy;
 

@@ -1,10 +1,11 @@
 //! One too many: a second process on a file or a port, a second signal. And the first signal, which is enough.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use testkit::cluster::Up;
 use testkit::process::{Process, Program, Signal, Stream};
 use testkit::{poll, ports, scratch};
+use tokio::time::Instant;
 
 use crate::deployment::TRUNKLINE;
 
