@@ -24,5 +24,6 @@ mod identity;
 mod leases;
 mod limits;
 mod resume;
+mod slow_readers;
 mod strangers;
 mod unkept;

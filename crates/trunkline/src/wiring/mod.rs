@@ -4,4 +4,4 @@ pub mod gateway;
 pub mod node;
 mod seams;
 
-pub use seams::{Opened, SeamError, open, open_registry, refusal};
+pub use seams::{open, open_registry, refusal};

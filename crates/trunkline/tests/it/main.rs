@@ -7,6 +7,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot be set up must fail")]
 
 mod article;
+mod backends;
 mod crash;
 mod deployment;
 mod foreign;
