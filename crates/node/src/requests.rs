@@ -449,10 +449,10 @@ impl Desk {
             })
             .collect();
         let pages = store.pages(&queries).await.map_err(|error| self.port(error))?;
-        let now = Instant::now();
         for ((conversation, _), page) in have.iter().zip(pages) {
             let head = page.map_or(0, |page| page.head);
-            session.apply(Event::Behind(conversation, 0, head), now);
+            session.until_room().await;
+            session.apply(Event::Behind(conversation, 0, head), Instant::now());
         }
         Ok(Vec::new())
     }

@@ -231,6 +231,11 @@ impl Machine {
         self.tracks.positions()
     }
 
+    /// How far it has come in a conversation.
+    pub fn position(&self, conversation: &ConversationId) -> Option<Seq> {
+        self.tracks.position(conversation)
+    }
+
     /// Advances by one event.
     pub fn step(&mut self, event: Event<'_>, now: Instant) -> Effects {
         if self.phase == Phase::Leaving {

@@ -7,6 +7,7 @@
 pub mod codec;
 pub mod machine;
 mod rate;
+mod reads;
 pub mod send_queue;
 mod socket;
 pub mod tracks;
@@ -27,6 +28,7 @@ use wire::limits::Limits;
 use wire::policy::Dialect;
 
 use self::machine::{Effect, Effects, Event, Machine, Phase, Profile};
+use self::reads::Reads;
 use self::send_queue::{SendQueue, Written};
 pub(crate) use self::socket::{Requests, SessionTask};
 use crate::catchup::CatchUp;
@@ -87,8 +89,7 @@ struct Core {
     stalled: Option<Instant>,
     requests: VecDeque<Request>,
     pause: Option<Duration>,
-    /// Reads that wait for the send queue to drain.
-    held: Vec<(ConversationId, Seq)>,
+    reads: Reads,
     /// The turn in which the timer asks next; `None` before the session has its socket.
     turn: Option<usize>,
     ending: Option<Ending>,
@@ -140,7 +141,7 @@ impl Session {
                 stalled: None,
                 requests: VecDeque::new(),
                 pause: None,
-                held: Vec::new(),
+                reads: Reads::new(),
                 turn: None,
                 ending: None,
             }),
@@ -155,6 +156,9 @@ impl Session {
     /// Steps the session by one event.
     pub fn apply(self: &Arc<Self>, event: Event<'_>, now: Instant) {
         let mut core = self.core();
+        if self.is_read_again(&mut core, &event) {
+            return;
+        }
         let arriving = core.machine.phase() == Phase::Arriving;
         let effects = core.machine.step(event, now);
         self.perform(&mut core, effects, now);
@@ -225,8 +229,7 @@ impl Session {
 
     /// How far it has come in a conversation.
     pub fn position(&self, conversation: &ConversationId) -> Option<Seq> {
-        let core = self.core();
-        core.machine.positions().find(|(of, _)| *of == conversation).and_then(|(_, position)| position)
+        self.core().machine.position(conversation)
     }
 
     /// The conversations that it has a position in.
@@ -298,7 +301,7 @@ impl Session {
                 Effect::Work(request) => core.requests.push_back(Request::V1(request)),
                 Effect::ClassicSend(request) => core.requests.push_back(Request::Classic(request)),
                 Effect::Pause(pause) => core.pause = Some(pause),
-                Effect::CatchUp(conversation, after) => core.held.push((conversation, after)),
+                Effect::CatchUp(conversation, after) => core.reads.push(conversation, after),
                 Effect::FindPosition(conversation) => self.roads.catchup.find_position(self, conversation),
                 Effect::Close { code, by_client } => {
                     core.ending = Some(Ending { code, by_client, broken: false });
@@ -330,13 +333,32 @@ impl Session {
 
     /// Hands on the reads that waited for room in the send queue.
     fn release_held(self: &Arc<Self>, core: &mut Core) {
-        let (frames_max, bytes_max) = (self.limits.send_queue_frames_max, self.limits.send_queue_bytes_max);
-        if core.held.is_empty() || !core.queue.is_half_empty(frames_max, bytes_max) {
-            return;
-        }
-        for (conversation, after) in core.held.drain(..) {
+        while self.has_room(core)
+            && let Some((conversation, after)) = core.reads.start_next()
+        {
             self.roads.catchup.read(self, conversation, after);
         }
+    }
+
+    /// Takes note that a read is over. True when what it brought finds no room in the send queue, and is read once more when there is some.
+    fn is_read_again(&self, core: &mut Core, event: &Event<'_>) -> bool {
+        match event {
+            Event::Page(page) => {
+                let position = core.machine.position(&page.conversation);
+                if let Some(position) = position.filter(|_| !self.has_room(core)) {
+                    core.reads.put_back(page.conversation.clone(), position);
+                    return true;
+                }
+                core.reads.ended(page.parcels.len());
+            }
+            Event::Denied(_) => core.reads.ended(0),
+            _ => {}
+        }
+        false
+    }
+
+    fn has_room(&self, core: &Core) -> bool {
+        core.queue.is_half_empty(self.limits.send_queue_frames_max, self.limits.send_queue_bytes_max)
     }
 
     fn broken(&self, core: &mut Core) {

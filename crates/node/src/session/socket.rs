@@ -108,6 +108,8 @@ impl<'a> SessionTask<'a> {
             if self.session.core().ending.is_some() {
                 return;
             }
+            // What it asks for must not fill its send queue: whoever reads slowly is answered slowly.
+            self.session.until_room().await;
             match self.decoder.next_incoming() {
                 Ok(Some(incoming)) => self.session.apply(Event::Incoming(incoming), Instant::now()),
                 Ok(None) => return,
@@ -121,7 +123,7 @@ impl<'a> SessionTask<'a> {
                 tokio::select! {
                     () = work => {}
                     // An eviction does not wait for a slow back end; a send goes on by itself.
-                    () = self.until_ending() => return,
+                    () = self.session.until_ending() => return,
                 }
             }
             let pause = self.session.core().pause.take();
@@ -131,22 +133,10 @@ impl<'a> SessionTask<'a> {
         }
     }
 
-    /// Waits until somebody ends the session.
-    async fn until_ending(&self) {
-        while self.session.core().ending.is_none() {
-            self.session.wake.notified().await;
-        }
-    }
-
     /// Reads nothing for a while; the client is slowed down by its own full socket.
     async fn wait_out(&self, pause: Duration) {
-        let until = Instant::now() + pause;
-        while self.session.core().ending.is_none() {
-            tokio::select! {
-                () = tokio::time::sleep_until(until) => return,
-                () = self.session.wake.notified() => self.session.flush(Instant::now()),
-            }
-        }
+        // An error means that the session has not ended meanwhile.
+        let _paused = timeout(pause, self.session.until_ending()).await;
     }
 
     /// Writes the last words, ends our half, and waits a moment for the client's, so that what we wrote is not lost to a reset.
@@ -182,5 +172,57 @@ impl<'a> SessionTask<'a> {
         };
         // A client that does not let go in time is cut off: it had its words.
         let _in_time = timeout(GOODBYE_LIMIT, goodbye).await;
+    }
+}
+
+impl Session {
+    /// Waits until somebody ends the session. Writes what waits, while its task does nothing else.
+    async fn until_ending(self: &Arc<Self>) {
+        loop {
+            let (ended, blocked) = {
+                let core = self.core();
+                (core.ending.is_some(), core.writing == Writing::Blocked)
+            };
+            if ended {
+                return;
+            }
+            let socket = self.socket.get().filter(|_| blocked);
+            self.wakened_or_writable(socket).await;
+        }
+    }
+
+    /// Waits until at most half of the send queue is used, or the session ends. Only its own task may wait so.
+    pub(crate) async fn until_room(self: &Arc<Self>) {
+        loop {
+            {
+                let core = self.core();
+                if core.ending.is_some() || self.has_room(&core) {
+                    return;
+                }
+            }
+            let Some(socket) = self.socket.get() else { return };
+            self.wakened_or_writable(Some(socket)).await;
+        }
+    }
+
+    async fn wakened_or_writable(self: &Arc<Self>, socket: Option<&TcpStream>) {
+        let writable = async {
+            match socket {
+                Some(socket) => socket.writable().await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            () = self.wake.notified() => {}
+            ready = writable => {
+                if ready.is_err() {
+                    return self.broken(&mut self.core());
+                }
+                let now = Instant::now();
+                self.flush(now);
+                // Whoever takes what we write is alive, though we may not have read its pong.
+                self.apply(Event::Heard, now);
+            }
+        }
     }
 }

@@ -6,6 +6,7 @@
     reason = "a test that goes wrong panics, its own functions too"
 )]
 
+mod abuse;
 mod api;
 mod bad_frames;
 mod claims;
