@@ -66,11 +66,27 @@ fn map() -> Result<String, Problem> {
 fn first_sentence(source: &str) -> String {
     let lines = source.lines().map_while(|line| line.strip_prefix("//!")).map(str::trim);
     let paragraph: Vec<&str> = lines.take_while(|line| !line.is_empty()).collect();
-    let paragraph = paragraph.join(" ");
+    let paragraph = without_links(&paragraph.join(" "));
     match paragraph.split_once(". ") {
         Some((sentence, _)) => format!("{sentence}."),
         None => paragraph,
     }
+}
+
+/// Links between items of code lead nowhere on a page: `[text](path)` and `[text]` become `text`.
+fn without_links(text: &str) -> String {
+    let mut plain = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((before, (shown, after))) =
+        rest.split_once('[').and_then(|(before, linked)| Some((before, linked.split_once(']')?)))
+    {
+        plain.push_str(before);
+        plain.push_str(shown);
+        rest =
+            after.strip_prefix('(').and_then(|path| path.split_once(')')).map_or(after, |(_, after)| after);
+    }
+    plain.push_str(rest);
+    plain
 }
 
 /// The source files below a folder, but for tests.
@@ -107,6 +123,7 @@ mod tests {
             first_sentence("//! Who is here: by user. And more.\n//!\n//! x\nuse a;\n"),
             "Who is here: by user."
         );
+        assert_eq!(first_sentence("//! Of [`A`] and [b](crate::B). C.\n"), "Of `A` and b.");
         assert_eq!(first_sentence("//! One that goes\n//! on.\n\nuse a;\n"), "One that goes on.");
     }
 }

@@ -237,3 +237,55 @@ fn every_metric_has_a_sentence_and_every_sentence_a_metric() {
     }
     assert_eq!(described, known);
 }
+
+#[test]
+fn links_between_pages_lead_somewhere() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let pages = [
+        "README.md",
+        "README.zh-CN.md",
+        "ARCHITECTURE.md",
+        "CONTRIBUTING.md",
+        "SECURITY.md",
+        "clients/js/README.md",
+        "crates/rocketmq/README.md",
+        "docs/configuration.md",
+        "docs/from-the-article.md",
+        "docs/metrics.md",
+        "docs/protocol.md",
+        "docs/roadmap.md",
+        "web/README.md",
+    ];
+    for page in pages {
+        let text = file(page);
+        let outside_blocks: String = text.split("```").step_by(2).collect();
+        for link in between(&outside_blocks, "](", ")") {
+            let (path, anchor) = link.split_once('#').unwrap_or((&link, ""));
+            if path.contains("://") {
+                continue;
+            }
+            let target = match path {
+                "" => root.join(page),
+                path => root.join(page).parent().unwrap().join(path),
+            };
+            assert!(target.exists(), "{page} links to {path}, which is not there");
+            let anchors = || anchors(&std::fs::read_to_string(&target).unwrap());
+            assert!(
+                anchor.is_empty() || anchors().contains(anchor),
+                "{page} links to {link}, a heading that is not there"
+            );
+        }
+    }
+}
+
+/// The anchors of a page's headings, as they are made of them where pages are shown.
+fn anchors(page: &str) -> BTreeSet<String> {
+    let headings =
+        page.lines().filter(|line| line.starts_with('#')).map(|line| line.trim_start_matches('#').trim());
+    headings
+        .map(|heading| {
+            let kept = heading.to_lowercase().replace(' ', "-");
+            kept.chars().filter(|c| c.is_alphanumeric() || matches!(c, '-' | '_')).collect()
+        })
+        .collect()
+}

@@ -38,24 +38,23 @@ pub(crate) struct Block {
 /// The blocks of a page that the test has to do something with.
 pub(crate) fn blocks(page: &str) -> Vec<Block> {
     let mut blocks = Vec::new();
-    let mut open: Option<(Option<(Deed, String)>, String, usize)> = None;
-    for (idx, line) in page.lines().enumerate() {
-        match (&mut open, line.strip_prefix("```")) {
-            (None, Some(info)) => open = Some((asked(info, idx + 1), String::new(), idx + 2)),
-            (Some(_), Some(rest)) => {
-                assert_eq!(rest, "", "line {}: a block ends with three backticks alone", idx + 1);
-                if let Some((Some((deed, file)), text, line)) = open.take() {
-                    blocks.push(Block { deed, file, text, line });
-                }
+    let mut lines = page.lines().enumerate();
+    while let Some((idx, line)) = lines.next() {
+        let Some(info) = line.strip_prefix("```") else { continue };
+        let mut text = String::new();
+        loop {
+            let (idx, line) =
+                lines.next().unwrap_or_else(|| panic!("the block of line {} has no end", idx + 1));
+            match line.strip_prefix("```") {
+                Some("") => break,
+                Some(_) => panic!("line {}: a block ends with three backticks alone", idx + 1),
+                None => text.extend([line, "\n"]),
             }
-            (Some((_, text, _)), None) => {
-                text.push_str(line);
-                text.push('\n');
-            }
-            (None, None) => {}
+        }
+        if let Some((deed, file)) = asked(info, idx + 1) {
+            blocks.push(Block { deed, file, text, line: idx + 2 });
         }
     }
-    assert!(open.is_none(), "the last block has no end");
     blocks
 }
 
