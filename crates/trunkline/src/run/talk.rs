@@ -63,9 +63,9 @@ fn send_one(arguments: &SendArgs) -> Result<(), Failure> {
                 return Ok(());
             }
             ("error", _) => {
-                let (code, reason) =
-                    (frame.code.map_or_else(String::new, |code| code.to_string()), frame.reason);
-                return Err(Failure::unavailable(format!("refused: {code} {}", reason.unwrap_or_default())));
+                let code = frame.code.as_ref().and_then(serde_json::Value::as_str).unwrap_or_default();
+                let reason = frame.reason.unwrap_or_default();
+                return Err(Failure::unavailable(format!("refused, {code}: {reason}")));
             }
             ("bye", _) => return Err(Failure::unavailable(format!("the server ended the session: {text}"))),
             _ => {}
