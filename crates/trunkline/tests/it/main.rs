@@ -20,6 +20,7 @@ mod racing;
 mod reader;
 mod say;
 mod second;
+mod story;
 mod traffic;
 mod up_on_servers;
 mod writer;
