@@ -9,10 +9,15 @@ use futures_util::future::join_all;
 use node::Seams;
 use node::admission::auth::Auth;
 use node::token::{Algorithm, KeySpec, Verifier, VerifierSettings, mint};
+use ports::bus::{Address, Posting};
+use ports::directory::Directory;
+use ports::{Ambient, Bus};
 use serde_json::{Value, json};
 use testkit::client::{Ended, V1Client};
 use testkit::poll;
 use tokio::time::Instant;
+use wire::envelope::{Body, Envelope, Eviction};
+use wire::id::{Boot, SessionId};
 use wire::policy::DevicePolicy;
 
 use crate::cluster::{Cluster, PATIENCE, Setup};
@@ -185,6 +190,29 @@ async fn a_lost_evict_envelope_is_made_up_for_by_the_list_that_comes_with_a_rene
     first.expect_bye(4500).await;
     second.ping().await;
     are_bound(&cluster, std::slice::from_ref(&second)).await;
+}
+
+#[tokio::test]
+async fn an_eviction_that_comes_late_ends_nobody_but_the_session_that_it_names() {
+    let cluster = Setup::of(1).start().await;
+    let mut first = cluster.client(0, "1").await;
+    let gone: SessionId = serde_json::from_value(first.welcome["session"].clone()).unwrap();
+    let mut newest = cluster.client(0, "1").await;
+    first.expect_bye(4500).await;
+    // By now the user is back where the replaced session was.
+    let eviction = Eviction { user: "1".parse().unwrap(), session: gone, code: 4500 };
+    let boot = cluster.bindings("1").await[0].boot.clone();
+    cluster.directory.request_evictions(&[(boot, eviction.clone())]).await.unwrap();
+    let ambient = Ambient::system();
+    let origin = Boot { node: "elsewhere".parse().unwrap(), nonce: ambient.nonce() };
+    let (service, at_ms) = ("trunkline".to_owned(), ambient.clock.unix_ms());
+    let envelope = Envelope { service, origin, at_ms, hop: 0, body: Body::Evict(eviction) };
+    let (to, lane) = (Address::Node("node-1".parse().unwrap()), envelope.lane());
+    cluster.bus.post(vec![Posting { to, lane, key: "k".into(), body: envelope.encode() }]).await;
+    let arrived = |told: &[(String, String)]| told.iter().any(|(_, text)| text == "evict envelope arrived");
+    poll::until("it arrives", PATIENCE, async || arrived(&cluster.node(0).told())).await;
+    newest.expect_silence(QUIET).await;
+    are_bound(&cluster, std::slice::from_ref(&newest)).await;
 }
 
 #[tokio::test]

@@ -11,6 +11,7 @@ mod backends;
 mod crash;
 mod deployment;
 mod foreign;
+mod hanging;
 mod knocking;
 mod ledger;
 mod login;
