@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use ports::registry::{Instances, Registry};
 use serde_json::json;
 use testkit::client::{Message, PATIENCE, RawClient, V1Client};
 use testkit::poll;
@@ -20,6 +21,7 @@ async fn a_draining_node_is_not_ready_but_lets_people_in_until_the_notice_is_ove
     let mut client = cluster.client(0, "1").await;
     // Reads nothing, so that the node has somebody to wait for while others knock.
     let _deaf = RawClient::open(&running.url("deaf"), |handshake| handshake).await.unwrap();
+    let mut listed = cluster.registry.watch("trunkline");
     let watcher = async {
         poll::until("the node says so", PATIENCE, async || {
             let readiness = running.probe().get("/readyz").await;
@@ -27,6 +29,8 @@ async fn a_draining_node_is_not_ready_but_lets_people_in_until_the_notice_is_ove
             readiness.status == 503 && readiness.json()["state"] == "draining"
         })
         .await;
+        let drained = listed.wait_for(|list| weights(list) == [0.0]).await.map(|list| list.is_some());
+        assert!(drained.unwrap(), "gateways send nobody new");
         let late = V1Client::connect(&running.url("late")).await;
         assert_eq!(late.welcome["user"], "late", "who was sent here by a stale list is let in");
         let bye = client.expect_bye(1001).await;
@@ -38,6 +42,12 @@ async fn a_draining_node_is_not_ready_but_lets_people_in_until_the_notice_is_ove
     tokio::join!(running.node.drain(), watcher);
     assert_eq!(running.node.sessions(), 0);
     assert_eq!(running.count("drain_ended"), 1);
+    assert_eq!(weights(&cluster.registry.watch("trunkline").borrow()), [0.0; 0], "it is no longer listed");
+    assert_eq!(cluster.bindings("1").await, [], "its sessions were released");
+}
+
+fn weights(list: &Instances) -> Vec<f64> {
+    list.iter().flat_map(|list| list.iter()).map(|instance| instance.weight).collect()
 }
 
 #[tokio::test]

@@ -1,5 +1,6 @@
 //! A back end that is named wrongly, is away, or refuses: one clear line, the right exit code, and never a password.
 //!
+//! A port that is taken, and a file that another process holds, are with second processes.
 //! What is read off a process is its exit code and everything that it printed; log lines are JSON here, and the clear line is not.
 
 use std::net::TcpListener;
@@ -283,37 +284,10 @@ async fn a_store_that_cannot_be_opened_is_69_at_once_and_says_what_to_do() {
     .ended()
     .await;
     ended.is(69, &["trunkline: store: could not "]);
-
-    let shared = format!("store: \"sqlite:{}\"\n", path(folder.path(), "shared.db"));
-    let first = Attempt::node(&shared, &[]);
-    first.process.wait_for_line("ready: WebSocket", READY_DEADLINE).await;
-    let ended = Attempt::node(&shared, &[]).ended().await;
-    ended.is(69, &["trunkline: store: could not ", "postgres://"]);
-    assert!(ended.took < AT_ONCE, "{:?}", ended.took);
-    first.process.signal(testkit::process::Signal::Term);
-    first.process.exit_code(END_DEADLINE).await;
 }
 
 fn path(folder: &Path, name: &str) -> String {
     folder.join(name).display().to_string()
-}
-
-#[tokio::test]
-async fn a_port_that_is_taken_is_69_and_named() {
-    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = taken.local_addr().unwrap().to_string();
-    let port = taken.local_addr().unwrap().port();
-    let file = format!("ws: {{ port: {port} }}\nstore: memory\n");
-    Attempt::start("node", &file, &[], &[]).ended().await.is(69, &[&address]);
-    let file =
-        format!("ws: {{ port: {} }}\napi: {{ listen: \"{address}\" }}\nstore: memory\n", ports::free());
-    Attempt::start("node", &file, &[], &[]).ended().await.is(69, &[&address]);
-    let file = format!(
-        "registry: fixed:trunkline=127.0.0.1:1\ngateway: {{ listen: \"{address}\", api: \"{}\" }}\n",
-        nobody()
-    );
-    Attempt::start("gateway", &file, &[], &[]).ended().await.is(69, &[&address]);
-    Attempt::start("up", "", &["--port", &port.to_string()], &[]).ended().await.is(69, &[&address]);
 }
 
 #[tokio::test]
