@@ -15,20 +15,21 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use wire::frame::Range;
 use wire::id::{ConversationId, Seq, UserId};
+use wire::limits::Limits;
 use wire::policy::Dialect;
 
 use crate::events::{Event as Told, Events};
 use crate::parcel::Parcel;
 use crate::session::Session;
-use crate::session::machine::{CaughtUp, Event};
+use crate::session::machine::{CaughtUp, Event, Phase};
 
 /// Reads under way at once: enough to keep a database busy, too few to drown it after a storm of reconnects.
 const READS_IN_FLIGHT: usize = 4;
 /// Reads of one query.
 const BATCH: usize = 64;
-/// Messages of one page: a fifth of what is pushed before `behind`, and less than half of a send queue.
+/// Messages of one page at most: a fifth of what is pushed before `behind`, and no more than half of a send queue.
 const PAGE_ITEMS: usize = 100;
-/// Content bytes of one page: a quarter of a send queue.
+/// Content bytes of one page at most: a quarter of a send queue.
 const PAGE_BYTES: usize = 256 * 1024;
 /// How long to wait after a failed read.
 const RETRY: Duration = Duration::from_millis(500);
@@ -63,12 +64,19 @@ impl CatchUp {
     pub fn start(
         self: &Arc<Self>,
         store: &Arc<dyn Store>,
+        limits: &Limits,
         events: &Events,
         tasks: &TaskTracker,
         stop: &CancellationToken,
     ) {
         for _ in 0..READS_IN_FLIGHT {
-            let reader = CatchUpReader { queue: self.clone(), store: store.clone(), events: events.clone() };
+            let reader = CatchUpReader {
+                queue: self.clone(),
+                store: store.clone(),
+                events: events.clone(),
+                page_items: PAGE_ITEMS.min(limits.send_queue_frames_max / 2).max(1),
+                page_bytes: PAGE_BYTES.min(limits.send_queue_bytes_max / 4),
+            };
             let stop = stop.clone();
             tasks.spawn(async move { stop.run_until_cancelled(reader.run()).await });
         }
@@ -80,14 +88,17 @@ impl CatchUp {
     }
 
     fn take(&self) -> Vec<Read> {
-        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
-        let batch: Vec<Read> = {
+        let mut batch: Vec<Read> = {
+            let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
             let count = waiting.len().min(BATCH);
-            waiting.drain(..count).collect()
+            let batch = waiting.drain(..count).collect();
+            if !waiting.is_empty() {
+                self.wake.notify_one();
+            }
+            batch
         };
-        if !waiting.is_empty() {
-            self.wake.notify_one();
-        }
+        // Whoever has gone meanwhile needs nothing: clients that come and go must not keep the others waiting.
+        batch.retain(|read| read.session.phase() != Phase::Leaving);
         batch
     }
 }
@@ -96,6 +107,8 @@ struct CatchUpReader {
     queue: Arc<CatchUp>,
     store: Arc<dyn Store>,
     events: Events,
+    page_items: usize,
+    page_bytes: usize,
 }
 
 impl CatchUpReader {
@@ -150,8 +163,8 @@ impl CatchUpReader {
                 conversation: conversation.clone(),
                 reader: Reader::All,
                 range: Range::After(*after),
-                items_max: PAGE_ITEMS,
-                bytes_max: PAGE_BYTES,
+                items_max: self.page_items,
+                bytes_max: self.page_bytes,
             })
             .collect();
         let pages = match self.store.pages(&queries).await {

@@ -140,7 +140,7 @@ impl Node {
         let delivery = Delivery::start(config.workers, &back.tasks, &back.stop);
         let catchup = Arc::new(CatchUp::default());
         if let Some(store) = &seams.store {
-            catchup.start(store, &events, &back.tasks, &back.stop);
+            catchup.start(store, &config.limits, &events, &back.tasks, &back.stop);
         }
         let groups = Arc::new(Groups::new(
             seams.directory.clone(),

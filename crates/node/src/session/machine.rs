@@ -193,8 +193,8 @@ pub struct Machine {
     early: Vec<Effect>,
 }
 
-/// Messages that wait for `welcome` where nothing is kept: as many as a send queue holds by default.
-const EARLY_MAX: usize = 256;
+/// Messages that wait for `welcome` where nothing is kept, at most: half of what a send queue holds by default.
+const EARLY_MAX: usize = 128;
 
 #[derive(Debug)]
 struct ReadyOwed {
@@ -269,7 +269,11 @@ impl Machine {
                 let effects = self.page(page);
                 self.or_ready(effects)
             }
-            Event::Denied(conversation) | Event::Left(conversation) => {
+            Event::Denied(conversation) => {
+                let next = self.tracks.denied(conversation, self.phase == Phase::Live);
+                self.or_ready(next.into_iter().collect())
+            }
+            Event::Left(conversation) => {
                 self.tracks.drop_track(conversation);
                 self.or_ready(Effects::new())
             }
@@ -279,7 +283,7 @@ impl Machine {
             }
             Event::Behind(conversation, after, head) => self.behind(conversation, after, head),
             Event::Receipt { frame, conversation, seq } => {
-                self.tracks.own(conversation, seq);
+                self.tracks.own(conversation, seq, self.phase == Phase::Live);
                 self.answer(&frame)
             }
             Event::Answer(frame) => self.answer(&frame),
@@ -434,6 +438,14 @@ impl Machine {
         expires: Option<(Instant, u64)>,
     ) -> Effects {
         self.hello_due = None;
+        if let Some((at, _)) = expires {
+            // A gap may take longer than the older token lasts.
+            self.expires = Some(at);
+        }
+        if self.ready_owed.is_some() {
+            // A newer token while the gaps are pushed: it asks for nothing else.
+            return push(&frame::ready(id.as_ref(), expires.map(|(_, ms)| ms)));
+        }
         self.ready_owed = Some(ReadyOwed { id, expires });
         let effects = self.tracks.hold(have);
         self.or_ready(effects)
@@ -477,7 +489,7 @@ impl Machine {
             Phase::Live => self.show(parcel).into_iter().collect(),
             // Nobody can read it later: it waits for `welcome`.
             Phase::Arriving if !self.profile.keeps => {
-                if self.early.len() < EARLY_MAX {
+                if self.early.len() < EARLY_MAX.min(self.profile.limits.send_queue_frames_max / 2) {
                     self.early.extend(self.show(parcel));
                 }
                 Effects::new()
@@ -502,9 +514,10 @@ impl Machine {
     }
 
     fn page(&mut self, page: &CaughtUp) -> Effects {
-        let position = self.tracks.position(&page.conversation).unwrap_or(page.head);
-        if position > page.head {
-            // The client holds what the store does not: a restored database.
+        // It has left meanwhile.
+        let Some(position) = self.tracks.position(&page.conversation) else { return Effects::new() };
+        if position > page.head && self.phase == Phase::Resuming {
+            // The client holds what the store does not: a restored database. A live session's page may only be late.
             return self.behind(&page.conversation, 0, page.head);
         }
         let floor = position.max(page.first.saturating_sub(1));
@@ -512,8 +525,8 @@ impl Machine {
             return match self.profile.dialect {
                 Dialect::V1 => self.behind(&page.conversation, position, page.head),
                 Dialect::Classic => {
-                    self.tracks.reset(&page.conversation, page.head);
-                    Effects::new()
+                    let live = self.phase == Phase::Live;
+                    self.tracks.reset(&page.conversation, page.head, live).into_iter().collect()
                 }
             };
         }
@@ -524,15 +537,22 @@ impl Machine {
                 effects.extend(self.show(parcel));
             }
         }
-        let end =
-            page.parcels.last().and_then(|parcel| parcel.seq()).filter(|_| page.more).unwrap_or(page.head);
+        let last = page.parcels.last().and_then(|parcel| parcel.seq());
+        let end = match (page.more, last) {
+            (false, _) => page.head,
+            (true, Some(last)) => last,
+            // All of it was said before the user could see it: go on where that begins.
+            (true, None) if floor > position => floor,
+            (true, None) => page.head,
+        };
         effects.extend(self.tracks.page_ended(&page.conversation, end, page.more, self.phase == Phase::Live));
         effects
     }
 
     fn behind(&mut self, conversation: &ConversationId, after: Seq, head: Seq) -> Effects {
-        self.tracks.reset(conversation, head);
-        push(&frame::behind(conversation, after, head))
+        let mut effects = push(&frame::behind(conversation, after, head));
+        effects.extend(self.tracks.reset(conversation, head, self.phase == Phase::Live));
+        effects
     }
 
     fn tick(&mut self, now: Instant) -> Effects {

@@ -191,6 +191,104 @@ fn a_gap_of_more_than_behind_after_is_named_and_not_pushed() {
 }
 
 #[test]
+fn what_comes_while_a_session_is_found_to_be_behind_is_read_after_it() {
+    let far = 2 + Limits::default().behind_after;
+    let mut machine = live();
+    machine.step(Event::Kept(&parcel("1", 1)), now());
+    assert_eq!(words(&machine.step(Event::Kept(&parcel("1", far)), now())), ["read after 1"]);
+    machine.step(Event::Kept(&parcel("1", far + 1)), now());
+    let effects = machine.step(Event::Page(&page(2..=101, far)), now());
+    assert_eq!(words(&effects), ["behind".to_owned(), format!("read after {far}")]);
+    let mut resuming = welcomed(profile(Dialect::V1, true), &[]);
+    let have = [(direct(), 1)];
+    resuming.step(Event::Resuming { have: &have, id: None, expires: None }, now());
+    resuming.step(Event::Kept(&parcel("1", far + 1)), now());
+    let effects = resuming.step(Event::Page(&page(2..=101, far)), now());
+    assert_eq!(words(&effects), ["behind".to_owned(), "ready".to_owned(), format!("read after {far}")]);
+}
+
+#[test]
+fn a_page_of_what_was_said_before_the_user_joined_is_passed_over_and_what_follows_is_read() {
+    let mut machine = welcomed(profile(Dialect::V1, true), &[]);
+    let have = [(direct(), 5)];
+    machine.step(Event::Resuming { have: &have, id: None, expires: None }, now());
+    // It left and came back at 200: of 6 to 105 it may see nothing.
+    let page = CaughtUp { conversation: direct(), parcels: Vec::new(), first: 201, head: 203, more: true };
+    assert_eq!(words(&machine.step(Event::Page(&page), now())), ["read after 200"]);
+    assert_eq!(pushed(&machine.step(Event::Page(&self::page(201..=203, 203)), now())), [201, 202, 203]);
+}
+
+#[test]
+fn what_a_session_sends_before_it_resumes_is_not_shown_to_it_either() {
+    let unread = [Unread { conversation: direct(), unread: 1, head: 17 }];
+    let mut machine = welcomed(profile(Dialect::V1, true), &unread);
+    let frame = Bytes::from_static(b"{}");
+    machine.step(Event::Receipt { frame, conversation: &direct(), seq: 18 }, now());
+    let have = [(direct(), 16)];
+    machine.step(Event::Resuming { have: &have, id: None, expires: None }, now());
+    assert_eq!(pushed(&machine.step(Event::Page(&page(17..=18, 18)), now())), [17]);
+    assert_eq!(pushed(&machine.step(Event::Kept(&parcel("1", 19)), now())), [19]);
+
+    let mut without = welcomed(profile(Dialect::V1, true), &unread);
+    let frame = Bytes::from_static(b"{}");
+    without.step(Event::Receipt { frame, conversation: &direct(), seq: 18 }, now());
+    without.step(Event::Resuming { have: &[], id: None, expires: None }, now());
+    assert_eq!(pushed(&without.step(Event::Kept(&parcel("1", 19)), now())), [19], "18 is ours, and no hole");
+}
+
+#[test]
+fn a_token_that_comes_while_the_gaps_are_pushed_counts_at_once_and_both_hellos_are_answered() {
+    let start = now();
+    let mut machine = welcomed(profile(Dialect::V1, true), &[]);
+    let have = [(direct(), 1)];
+    let id = |id: &str| Some(id.parse().unwrap());
+    machine.step(Event::Resuming { have: &have, id: id("a"), expires: Some((start, 1)) }, start);
+    let later = start + Duration::from_secs(9);
+    let second = Event::Resuming { have: &[], id: id("b"), expires: Some((later, 9)) };
+    let answer = machine.step(second, start);
+    assert_eq!(words(&answer), ["ready"]);
+    assert!(machine.step(Event::Tick, start + Duration::from_secs(1)).is_empty(), "the newer token counts");
+    assert_eq!(machine.phase(), Phase::Resuming);
+    let effects = machine.step(Event::Page(&page(2..=3, 3)), start);
+    assert_eq!(words(&effects), ["message", "message", "ready"]);
+    assert_eq!(words(&machine.step(Event::Tick, later)), ["bye", "close frame", "close 4005"]);
+}
+
+#[test]
+fn who_joins_again_while_a_read_finds_him_no_member_is_read_for_once_more() {
+    let mut machine = live();
+    machine.step(Event::Head(&direct(), 3), now());
+    machine.step(Event::Joined(&direct(), 3), now());
+    machine.step(Event::Kept(&parcel("1", 4)), now());
+    assert_eq!(words(&machine.step(Event::Denied(&direct()), now())), ["read after 3"]);
+    assert_eq!(pushed(&machine.step(Event::Page(&page(4..=4, 4)), now())), [4]);
+    machine.step(Event::Head(&direct(), 9), now());
+    assert!(machine.step(Event::Denied(&direct()), now()).is_empty(), "nothing has come since");
+    assert_eq!(machine.position(&direct()), None);
+}
+
+#[test]
+fn joining_does_not_lose_what_came_while_the_position_was_looked_up() {
+    let mut machine = live();
+    assert_eq!(words(&machine.step(Event::Kept(&parcel("1", 8)), now())), ["find position"]);
+    machine.step(Event::Joined(&direct(), 7), now());
+    assert_eq!(words(&machine.step(Event::Position(&direct(), 2), now())), ["read after 7"]);
+    assert_eq!(pushed(&machine.step(Event::Page(&page(8..=8, 8)), now())), [8]);
+}
+
+#[test]
+fn a_late_page_of_a_live_session_never_sets_it_back() {
+    let mut machine = live();
+    machine.step(Event::Kept(&parcel("1", 1)), now());
+    machine.step(Event::Head(&direct(), 3), now());
+    machine.step(Event::Left(&direct()), now());
+    assert!(machine.step(Event::Page(&page(2..=3, 3)), now()).is_empty(), "it has left");
+    machine.step(Event::Joined(&direct(), 5), now());
+    assert!(machine.step(Event::Page(&page(2..=3, 3)), now()).is_empty());
+    assert_eq!(machine.position(&direct()), Some(5));
+}
+
+#[test]
 fn a_session_is_never_shown_what_it_sent_itself() {
     let mut machine = live();
     let receipt = |seq| Event::Receipt {

@@ -296,6 +296,10 @@ impl Session {
 
     fn perform(self: &Arc<Self>, core: &mut Core, effects: Effects, now: Instant) {
         for effect in effects {
+            if core.ending.is_some() {
+                // One of them was one too many: nothing follows the Close.
+                break;
+            }
             match effect {
                 Effect::Push(frame) => self.enqueue(core, frame, now),
                 Effect::Work(request) => core.requests.push_back(Request::V1(request)),
@@ -371,5 +375,92 @@ impl Session {
 
     fn core(&self) -> MutexGuard<'_, Core> {
         self.core.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+
+    use tokio_util::sync::CancellationToken;
+    use tokio_util::task::TaskTracker;
+    use wire::frame::Unread;
+
+    use super::machine::CaughtUp;
+    use super::*;
+    use crate::parcel::Parcel;
+
+    fn session(limits: Limits, keeps: bool) -> Arc<Session> {
+        let now = Instant::now();
+        let profile = Profile {
+            user: "2".parse().unwrap(),
+            dialect: Dialect::V1,
+            limits: Arc::new(limits),
+            keeps,
+            resume: false,
+            classic_errors: false,
+            classic_note: None,
+        };
+        let delivery = Delivery::start(1, &TaskTracker::new(), &CancellationToken::new());
+        let wheel = Arc::new(Wheel::new(now));
+        let roads = Roads { delivery, catchup: Arc::default(), wheel };
+        let id = ports::Ambient::simulated(1, 1).session_id();
+        let device = DeviceId::default();
+        let slot = Slot::of(wire::policy::DevicePolicy::PerDevice, &device, id);
+        let session = Session::new(id, device, slot, 1, profile, roads, now);
+        session.apply(Event::Admitted { expires: None }, now);
+        session
+    }
+
+    fn welcome(session: &Arc<Session>, unread: &[Unread]) {
+        let welcome = bytes::Bytes::from_static(b"{}");
+        session.apply(Event::Welcomed { welcome, unread }, Instant::now());
+    }
+
+    fn parcel(seq: Seq) -> Arc<Parcel> {
+        Arc::new(Parcel::message(wire::Message {
+            conversation: Some("d:1:2".parse().unwrap()),
+            seq: Some(seq),
+            message_id: wire::id::MessageId::mint(1, u128::from(seq)),
+            from: Some("1".parse().unwrap()),
+            to: wire::Target::User("2".parse().unwrap()),
+            content: serde_json::value::RawValue::from_string("1".to_owned()).unwrap().into(),
+            time_ms: 1,
+            id: None,
+        }))
+    }
+
+    /// What waits to be written, frame by frame: a frame's first byte says what it is.
+    fn first_bytes(session: &Arc<Session>) -> Vec<u8> {
+        let mut first = Vec::new();
+        let written = session.core().queue.write(|slices| {
+            first.push(slices[0][0]);
+            Ok(slices[0].len())
+        });
+        assert!(matches!(written, Ok(Written::All) | Err(io::Error { .. })));
+        first
+    }
+
+    #[tokio::test]
+    async fn nothing_follows_the_close_of_a_session_whose_queue_overflows_in_the_middle_of_a_page() {
+        let session = session(Limits { send_queue_frames_max: 8, ..Limits::default() }, true);
+        let conversation: ConversationId = "d:1:2".parse().unwrap();
+        welcome(&session, &[Unread { conversation: conversation.clone(), unread: 1, head: 1 }]);
+        let parcels = (2..=40).map(parcel).collect();
+        let page = CaughtUp { conversation, parcels, first: 1, head: 40, more: false };
+        session.apply(Event::Page(&page), Instant::now());
+        assert_eq!(session.phase(), Phase::Leaving);
+        assert_eq!(first_bytes(&session), [0x81, 0x88], "bye and Close");
+    }
+
+    #[tokio::test]
+    async fn what_waited_for_welcome_never_fills_the_send_queue() {
+        let session = session(Limits { send_queue_frames_max: 8, ..Limits::default() }, false);
+        for seq in 1..=40 {
+            session.apply(Event::Unkept(&parcel(seq)), Instant::now());
+        }
+        welcome(&session, &[]);
+        assert_eq!(session.phase(), Phase::Live);
+        assert_eq!(first_bytes(&session).len(), 1 + 4);
     }
 }

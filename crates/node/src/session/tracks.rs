@@ -144,28 +144,36 @@ impl Tracks {
     ) -> Option<Effect> {
         let track = self.track(conversation);
         track.position = Some(track.position.map_or(end, |position| position.max(end)));
-        let due = more || (live && track.again);
-        if live && !more {
-            track.again = false;
-        }
-        track.reading = false;
-        let next = due.then(|| track.read(conversation));
+        let next = if more { Some(track.read(conversation)) } else { track.over(conversation, live) };
         self.skip_own(conversation);
         next
     }
 
-    /// What lies above `head` is pushed from now on.
+    /// What lies above `head` is pushed from now on. What is being read meanwhile goes on above it.
     pub fn begin_at(&mut self, conversation: &ConversationId, head: Seq) {
         let track = self.track(conversation);
         track.position = Some(track.position.map_or(head, |position| position.max(head)));
-        track.reading = false;
         self.skip_own(conversation);
     }
 
-    /// What lies above `head` is pushed from now on, even where more was pushed before.
-    pub fn reset(&mut self, conversation: &ConversationId, head: Seq) {
-        *self.track(conversation) = Track { position: Some(head), reading: false, again: false };
+    /// What lies above `head` is pushed from now on, even where more was pushed before. Gives the next read, where something came meanwhile.
+    pub fn reset(&mut self, conversation: &ConversationId, head: Seq, live: bool) -> Option<Effect> {
+        let track = self.track(conversation);
+        track.position = Some(head);
+        let next = track.over(conversation, live);
         self.skip_own(conversation);
+        next
+    }
+
+    /// The user might not read it when it was looked up. Gives the next read, where something has come since: then he may.
+    pub fn denied(&mut self, conversation: &ConversationId, live: bool) -> Option<Effect> {
+        let idx = self.find(conversation).ok()?;
+        let (_, track) = self.tracks.get_mut(idx)?;
+        if !track.again {
+            self.drop_track(conversation);
+            return None;
+        }
+        track.over(conversation, live)
     }
 
     /// The user may no longer read it.
@@ -176,13 +184,13 @@ impl Tracks {
         self.own.retain(|(of, _)| of != conversation);
     }
 
-    /// This session's own send took this place: it is never shown to it.
-    pub fn own(&mut self, conversation: &ConversationId, seq: Seq) {
+    /// This session's own send took this place: it is never shown to it. Before the session is live, `have` may still set its position back.
+    pub fn own(&mut self, conversation: &ConversationId, seq: Seq, live: bool) {
         let track = self.track(conversation);
         match track.position {
-            Some(position) if seq <= position => return,
-            Some(position) if seq == position + 1 && !track.reading => track.position = Some(seq),
-            None if seq == 1 && !track.reading => track.position = Some(1),
+            Some(position) if live && seq <= position => return,
+            Some(position) if live && seq == position + 1 && !track.reading => track.position = Some(seq),
+            None if live && seq == 1 && !track.reading => track.position = Some(1),
             _ => {
                 if self.own.len() >= OWN_MAX {
                     self.own.remove(0);
@@ -196,6 +204,9 @@ impl Tracks {
 
     /// The session is live: what was marked on the way is read now.
     pub fn go_live(&mut self) -> impl Iterator<Item = Effect> {
+        for conversation in self.own.iter().map(|(of, _)| of.clone()).collect::<Vec<_>>() {
+            self.skip_own(&conversation);
+        }
         self.tracks.iter_mut().filter_map(|(conversation, track)| {
             let due = track.again && !track.reading;
             track.again &= !due;
@@ -236,6 +247,13 @@ impl Tracks {
 }
 
 impl Track {
+    /// What was being read is over. Gives the next read, where something came meanwhile and the session is live.
+    fn over(&mut self, conversation: &ConversationId, live: bool) -> Option<Effect> {
+        self.reading = false;
+        let due = live && std::mem::take(&mut self.again);
+        due.then(|| self.read(conversation))
+    }
+
     /// Asks for what this track needs next.
     fn read(&mut self, conversation: &ConversationId) -> Effect {
         self.reading = true;
