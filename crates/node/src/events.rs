@@ -248,7 +248,7 @@ rows! {
     Event::NodeReady { .. } => "node_ready", "trunkline_node_ready_total", INFO;
     Event::DrainBegan { .. } => "drain_began", "trunkline_node_drains_begun_total", INFO;
     Event::DrainEnded => "drain_ended", "trunkline_node_drains_ended_total", INFO;
-    Event::HandshakeRefused { .. } => "handshake_refused", "trunkline_node_handshakes_refused_total", INFO;
+    Event::HandshakeRefused { .. } => "handshake_refused", "trunkline_node_handshakes_refused_total", DEBUG;
     Event::SessionOpened { .. } => "session_opened", "trunkline_node_sessions_opened_total", DEBUG;
     Event::SessionClosed { .. } => "session_closed", "trunkline_node_sessions_closed_total", DEBUG;
     Event::SessionsDisplaced { .. } => "sessions_displaced", "trunkline_node_sessions_displaced_total", DEBUG;

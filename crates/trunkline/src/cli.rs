@@ -158,7 +158,7 @@ pub struct ConfigArgs {
     /// Every setting, not only those that most deployments look at
     #[arg(long)]
     pub all: bool,
-    /// As the page docs/configuration.md
+    /// Print the page docs/configuration.md
     #[arg(long, conflicts_with = "all")]
     pub markdown: bool,
     /// As the page docs/metrics.md

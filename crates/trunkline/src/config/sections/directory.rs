@@ -18,16 +18,12 @@ section! {
         main outage_grace: Span = Is("5m"), zero "never closed";
         /// How old a claim may be, by the directory's clock, when it arrives there; a login that takes longer is answered with 503.
         fine claim_deadline: Span = Is("2s");
-        /// How long one call may take.
-        fine call_timeout: Span = Is("2s"), zero "as long as it takes";
         /// Each binding is compared with the directory once in this time.
         fine verify_every: Span = Is("10m"), zero "never";
         /// How many bindings a second are written again after the lease was lost.
         fine rewrites_per_second: Count = Is("2000"), zero "all at once";
         /// How long a node stays interested in a group after its last member there has left.
         fine interest_linger: Span = Is("30s"), zero "not at all";
-        /// How often the index of a dead boot is looked for, to tell who went offline and to keep the directory small.
-        fine reap_every: Span = Is("5s"), zero "never";
         /// How often the Java original's key of a user is written again where it is absent (`classic_keys`).
         fine classic_refresh: Span = Is("30s"), zero "never";
     }

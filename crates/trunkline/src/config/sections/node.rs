@@ -21,8 +21,6 @@ section! {
         fine outage_tolerated: Span = Is("1s"), zero "every outage counts";
         /// Each session compares itself with the store once in this time, jittered, whether or not anything went wrong.
         fine sweep_every: Span = Is("5m"), zero "never";
-        /// How long a node looks at a boot that vanished before it takes it that something was committed and never posted.
-        fine vanished_wait: Span = Is("30s"), zero "at once";
         /// For how long ids are remembered to drop repeats with `store: none`.
         fine repeat_window: Span = Is("5m"), zero "repeats are not dropped";
         /// How many ids are remembered to drop repeats with `store: none`; the oldest go first.
