@@ -94,10 +94,16 @@ impl Servers {
         }
     }
 
-    /// The Java original's key of a user: the name of the node to write to.
+    /// The Java original's key of a user: the name of the node to write to, as plain text that never expires.
     pub(crate) async fn classic_key(&self, user: i64) -> Option<String> {
-        match self.redis.command(&["GET", &format!("websocket-demo:userNode:{user}")]).await {
-            Reply::Bulk(node) => Some(node),
+        let key = format!("websocket-demo:userNode:{user}");
+        match self.redis.command(&["GET", &key]).await {
+            Reply::Bulk(node) => {
+                let expires_in = self.redis.command(&["TTL", &key]).await;
+                // -1: never; -2: deleted since it was read.
+                assert!(matches!(expires_in, Reply::Integer(-1 | -2)), "{key} expires: {expires_in:?}");
+                Some(node)
+            }
             Reply::Nil => None,
             other => panic!("the key of {user}: {other:?}"),
         }
