@@ -71,7 +71,8 @@ impl Bindings {
         let (this, claiming) = (self.clone(), session.clone());
         let claimed = self.tasks.spawn(async move {
             let claimed = this.claim_now(&claiming).await;
-            if this.hub.find(&claiming.user, claiming.id).is_none() {
+            // A login that is refused may have been carried out all the same.
+            if claimed.is_err() || this.hub.find(&claiming.user, claiming.id).is_none() {
                 this.release(&claiming);
             }
             claimed
@@ -98,13 +99,7 @@ impl Bindings {
         let claimed = limited.unwrap_or_else(|_| {
             Err(PortError::timed_out(Seam::Directory, "claim a slot", self.times.claim_limit))
         });
-        let claimed = match claimed {
-            Ok(claimed) => claimed,
-            Err(error) => {
-                self.release(session);
-                return Err(error);
-            }
-        };
+        let claimed = claimed?;
         session.claimed(claimed.generation);
         self.evict(&session.user, claimed.displaced);
         // The boot may have changed while the claim was under way: it is written again under the new one.
@@ -166,8 +161,14 @@ impl Bindings {
                 continue;
             }
             let deadline_us = self.view.now_us() + micros(self.times.claim_limit);
-            let restored = self.directory.restore(&bindings, deadline_us).await?;
-            for ((session, _), restored) in claimed.into_iter().zip(restored) {
+            let restored = self.directory.restore(&bindings, deadline_us).await;
+            for (session, _) in &claimed {
+                // It may have ended meanwhile, and its release may have come before this, answered or not.
+                if self.hub.find(&session.user, session.id).is_none() {
+                    self.release(session);
+                }
+            }
+            for ((session, _), restored) in claimed.into_iter().zip(restored?) {
                 match restored {
                     Restored::Stands { displaced } => {
                         standing += 1;
@@ -177,10 +178,6 @@ impl Bindings {
                         superseded += 1;
                         session.apply(Event::Evict(CloseCode::Replaced), Instant::now());
                     }
-                }
-                // It may have ended meanwhile, and its release may have come before this.
-                if self.hub.find(&session.user, session.id).is_none() {
-                    self.release(session);
                 }
             }
         }

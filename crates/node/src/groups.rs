@@ -13,15 +13,12 @@ use ports::store::{PageQuery, Reader, Roster};
 use ports::{PortError, Store};
 use tokio::time::Instant;
 use wire::frame::Range;
-use wire::id::{ConversationId, GroupId, Seq, SessionId, UserId};
+use wire::id::{Boot, ConversationId, GroupId, Seq, SessionId, UserId};
 
 use crate::hub::Hub;
 use crate::lease::View;
 use crate::session::Session;
 use crate::session::machine::Event;
-
-/// Interests of one call when they are written again.
-const REWRITE_BATCH: usize = 100;
 
 /// The groups of this node's sessions.
 pub struct Groups {
@@ -49,7 +46,8 @@ pub struct Group {
 struct GroupState {
     members: Vec<LocalMember>,
     roster: Option<Arc<Roster>>,
-    registration: Option<u64>,
+    /// What the directory knows of our interest, as far as we know: of the boot that it names, perhaps an earlier one.
+    registered: Option<Interest>,
     empty_since: Option<Instant>,
 }
 
@@ -98,8 +96,18 @@ impl Groups {
         session: &Arc<Session>,
         joined: bool,
     ) -> Result<(), PortError> {
-        let entry = self.groups().entry(group.clone()).or_insert_with(|| Group::new(group)).clone();
-        {
+        match self.take_in(group, session, joined) {
+            Some(entry) => self.register(&entry).await.map(|_registered| ()),
+            None => Ok(()),
+        }
+    }
+
+    /// Makes a session one of the group's on this node; `None` when the session has ended.
+    fn take_in(&self, group: &GroupId, session: &Arc<Session>, joined: bool) -> Option<Arc<Group>> {
+        let entry = {
+            // Held until the member is in: an idle group must not be taken out in between.
+            let mut groups = self.groups();
+            let entry = groups.entry(group.clone()).or_insert_with(|| Group::new(group)).clone();
             let mut state = entry.state();
             if !state.members.iter().any(|member| member.session.id == session.id) {
                 let since = match &state.roster {
@@ -112,8 +120,15 @@ impl Groups {
                 of_session.entry(session.id).or_default().push(group.clone());
             }
             state.empty_since = None;
+            drop(state);
+            entry
+        };
+        // Whoever found it in the hub may come here after it has left, and nobody would take it out again.
+        if self.hub.find(&session.user, session.id).is_none() {
+            self.exit_all(session);
+            return None;
         }
-        self.register(&entry).await
+        Some(entry)
     }
 
     /// Takes a session out of one group.
@@ -174,8 +189,12 @@ impl Groups {
     pub async fn adopt(&self, roster: &Arc<Roster>) -> Result<(), PortError> {
         let group = &roster.group;
         let conversation = ConversationId::group(group);
-        let (left, known): (Vec<Arc<Session>>, Vec<SessionId>) = match self.find(group) {
-            Some(entry) => entry.take_roster(roster),
+        let (left, known) = match self.find(group) {
+            Some(entry) => match entry.take_roster(roster) {
+                Some(taken) => taken,
+                // It was read before another that is known by now.
+                None => return Ok(()),
+            },
             None => (Vec::new(), Vec::new()),
         };
         let now = Instant::now();
@@ -183,18 +202,24 @@ impl Groups {
             self.exit(group, &session);
             session.apply(Event::Left(&conversation), now);
         }
+        let mut entered = None;
         for (user, since) in &roster.members {
             for session in self.hub.of_user(user) {
-                if !known.contains(&session.id) {
-                    self.enter(group, &session, false).await?;
-                    if let Some(entry) = self.find(group) {
-                        let _members = entry.take_roster(roster);
-                    }
+                if known.contains(&session.id) {
+                    continue;
+                }
+                if let Some(entry) = self.take_in(group, &session, false) {
+                    let _members = entry.take_roster(roster);
+                    entered = Some(entry);
                     session.apply(Event::Joined(&conversation, *since), Instant::now());
                 }
             }
         }
-        Ok(())
+        // Without an answer they are members here all the same, and interest is registered later.
+        match entered {
+            Some(entry) => self.register(&entry).await.map(|_registered| ()),
+            None => Ok(()),
+        }
     }
 
     /// As [`Groups::adopt`]; then shows the sessions of those who have joined how far the log reaches: what was said between the change
@@ -256,18 +281,22 @@ impl Groups {
 
     /// Tells the directory of all interest again, under the present boot.
     pub async fn register_again(&self) -> Result<(), PortError> {
-        let all: Vec<Arc<Group>> = self.groups().values().cloned().collect();
-        for group in &all {
-            group.state().registration = None;
-        }
-        for batch in all.chunks(REWRITE_BATCH) {
-            for group in batch {
-                if !group.state().members.is_empty() {
-                    self.register(group).await?;
-                }
+        self.register_missing().await.map(|_registered| ())
+    }
+
+    /// Tells the directory of what interest it does not know of under the present boot, be it because an earlier call failed.
+    /// Gives those groups: what was said there meanwhile was posted to other nodes only.
+    pub async fn register_missing(&self) -> Result<Vec<GroupId>, PortError> {
+        let boot = self.view.boot();
+        let missing = |group: &&Arc<Group>| !group.state().members.is_empty() && !group.is_registered(&boot);
+        let missing: Vec<Arc<Group>> = self.groups().values().filter(missing).cloned().collect();
+        let mut registered = Vec::new();
+        for group in missing {
+            if self.register(&group).await? {
+                registered.push(group.id.clone());
             }
         }
-        Ok(())
+        Ok(registered)
     }
 
     /// Withdraws interest in the groups that have been empty for long enough.
@@ -279,11 +308,10 @@ impl Groups {
             if !group.is_idle(now, self.linger) {
                 continue;
             }
-            let registration = group.state().registration;
-            if let Some(registration) = registration {
-                let interest = Interest { group: group.id.clone(), boot: self.view.boot(), registration };
+            let registered = group.state().registered.clone();
+            if let Some(interest) = registered {
                 self.directory.drop_interest(&[interest]).await?;
-                group.state().registration = None;
+                group.state().registered = None;
             }
             let mut groups = self.groups();
             if group.is_idle(now, self.linger) {
@@ -293,21 +321,28 @@ impl Groups {
         Ok(())
     }
 
-    async fn register(&self, group: &Arc<Group>) -> Result<(), PortError> {
+    /// True when the directory did not know of it.
+    async fn register(&self, group: &Arc<Group>) -> Result<bool, PortError> {
         if !self.registers {
-            return Ok(());
+            return Ok(false);
         }
         let _interest = group.interest.lock().await;
-        if group.state().registration.is_some() {
-            return Ok(());
+        let mut registered = false;
+        // The boot may change while a call is under way: then it is registered once more, under the new one.
+        loop {
+            let boot = self.view.boot();
+            if group.is_registered(&boot) {
+                break;
+            }
+            let registration = self.registrations.fetch_add(1, Ordering::Relaxed);
+            let interest = Interest { group: group.id.clone(), boot, registration };
+            self.directory.add_interest(std::slice::from_ref(&interest)).await?;
+            group.state().registered = Some(interest);
+            registered = true;
         }
-        let registration = self.registrations.fetch_add(1, Ordering::Relaxed);
-        let interest = Interest { group: group.id.clone(), boot: self.view.boot(), registration };
-        self.directory.add_interest(&[interest]).await?;
-        group.state().registration = Some(registration);
         // An idle group may have been taken out meanwhile.
         self.groups().entry(group.id.clone()).or_insert_with(|| group.clone());
-        Ok(())
+        Ok(registered)
     }
 
     fn find(&self, group: &GroupId) -> Option<Arc<Group>> {
@@ -338,21 +373,29 @@ impl Group {
         }
     }
 
-    /// Takes the roster if it is not older, and gives the sessions of ex-members, and the names of those that stay.
-    fn take_roster(&self, roster: &Arc<Roster>) -> (Vec<Arc<Session>>, Vec<SessionId>) {
+    /// Takes the roster, and gives the sessions of ex-members, and the names of those that stay; `None` when a newer one is known.
+    fn take_roster(&self, roster: &Arc<Roster>) -> Option<(Vec<Arc<Session>>, Vec<SessionId>)> {
         let mut state = self.state();
-        let newer = state.roster.as_ref().is_none_or(|known| known.version <= roster.version);
-        if newer {
-            state.roster = Some(roster.clone());
-            for member in &mut state.members {
-                member.since = roster.members.get(&member.session.user).copied();
-            }
+        if state.roster.as_ref().is_some_and(|known| known.version > roster.version) {
+            return None;
         }
-        let gone = |member: &&LocalMember| newer && member.since.is_none();
-        let left = state.members.iter().filter(gone).map(|member| member.session.clone()).collect();
-        let stay =
-            state.members.iter().filter(|member| !gone(member)).map(|member| member.session.id).collect();
-        (left, stay)
+        state.roster = Some(roster.clone());
+        let (mut left, mut stay) = (Vec::new(), Vec::new());
+        for member in &mut state.members {
+            let since = roster.members.get(&member.session.user).copied();
+            // One that no roster has named yet may have joined after this one was read: it is shown nothing, and stays for the next.
+            if member.since.is_some() && since.is_none() {
+                left.push(member.session.clone());
+            } else {
+                stay.push(member.session.id);
+            }
+            member.since = since;
+        }
+        Some((left, stay))
+    }
+
+    fn is_registered(&self, boot: &Boot) -> bool {
+        self.state().registered.as_ref().is_some_and(|registered| registered.boot == *boot)
     }
 
     fn is_idle(&self, now: Instant, linger: Duration) -> bool {

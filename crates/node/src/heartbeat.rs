@@ -81,8 +81,9 @@ pub struct Heartbeat {
 }
 
 /// What the renewals remember from beat to beat.
-#[derive(Default)]
 struct Outage {
+    /// When the lease was known to be ours for the last time.
+    kept: Instant,
     /// Since when the directory does not answer.
     away: Option<Instant>,
     /// True once the sessions were closed because it stayed away.
@@ -143,7 +144,7 @@ impl Heartbeat {
 
     async fn renew(&self) -> Ousted {
         let mut beats = self.beats();
-        let mut memory = Outage::default();
+        let mut memory = Outage { kept: Instant::now(), away: None, gave_up: false };
         loop {
             beats.tick().await;
             match self.directory.renew(&self.lease(), self.times.ttl).await {
@@ -172,9 +173,9 @@ impl Heartbeat {
             }
         }
         match renewed.outcome {
-            RenewOutcome::Kept => {}
+            RenewOutcome::Kept => memory.kept = Instant::now(),
             RenewOutcome::Lost { why } => {
-                if let Some(ousted) = self.be_reborn(&why).await {
+                if let Some(ousted) = self.be_reborn(&why, memory).await {
                     return Some(ousted);
                 }
             }
@@ -219,11 +220,11 @@ impl Heartbeat {
     }
 
     /// Takes another life: a new nonce, a new lease, and everything written again.
-    async fn be_reborn(&self, why: &str) -> Option<Ousted> {
+    async fn be_reborn(&self, why: &str, memory: &mut Outage) -> Option<Ousted> {
         let boot = Boot { node: self.view.node().clone(), nonce: self.ambient.nonce() };
-        self.view.reborn(boot.clone());
         self.events.tell(Told::LeaseLost { boot: &boot, why });
-        match self.directory.take_lease(&self.lease(), self.times.ttl).await {
+        // Nothing is written under a boot without a lease: whoever meets it takes it for dead, and remembers that.
+        match self.directory.take_lease(&self.lease_of(boot.clone()), self.times.ttl).await {
             Ok(LeaseTaken::Taken { now_us }) => self.view.told_time(now_us),
             Ok(LeaseTaken::NameHeld { address, .. }) => {
                 self.events.tell(Told::NameTaken { address: &address });
@@ -235,6 +236,9 @@ impl Heartbeat {
                 return None;
             }
         }
+        self.view.reborn(boot.clone());
+        // Nothing was posted to a boot that was taken for dead: all that time is to be caught up with.
+        let kept = std::mem::replace(&mut memory.kept, Instant::now());
         let (bindings, groups, hub, view) =
             (self.bindings.clone(), self.groups.clone(), self.hub.clone(), self.view.clone());
         let (sweep, events) = (self.sweep.clone(), self.events.clone());
@@ -248,7 +252,7 @@ impl Heartbeat {
                 match written.await {
                     Ok((standing, superseded)) => {
                         events.tell(Told::BindingsRestored { standing, superseded });
-                        sweep.request(Reason::Restored, Duration::from_secs(60));
+                        sweep.request(Reason::Restored, kept.elapsed());
                         return;
                     }
                     Err(error) => {
@@ -257,6 +261,8 @@ impl Heartbeat {
                     }
                 }
             }
+            // It knows only of the time since this one began.
+            sweep.request(Reason::Restored, kept.elapsed());
         });
         None
     }
@@ -337,9 +343,13 @@ impl Heartbeat {
     }
 
     fn lease(&self) -> Lease {
+        self.lease_of(self.view.boot())
+    }
+
+    fn lease_of(&self, boot: Boot) -> Lease {
         let draining = self.draining.load(Ordering::Relaxed);
         Lease {
-            boot: self.view.boot(),
+            boot,
             address: self.address.clone(),
             sessions: self.hub.len() as u64,
             state: if draining { NodeState::Draining } else { NodeState::Serving },

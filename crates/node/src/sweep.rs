@@ -7,11 +7,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use ports::directory::Directory;
+use ports::store::{PageQuery, Reader};
 use ports::{Clock, PortError, Store};
 use tokio::sync::Notify;
 use tokio::time::Instant;
 use wire::envelope::MembersChange;
-use wire::id::UserId;
+use wire::frame::Range;
+use wire::id::{ConversationId, UserId};
 
 use crate::events::{Event as Told, Events};
 use crate::groups::Groups;
@@ -112,6 +114,8 @@ impl Sweep {
                     if !self.every.is_zero() {
                         self.sweep(self.share(turn % SHARES), self.since(self.every)).await;
                     }
+                    let registered = self.register_missing().await;
+                    self.report(registered);
                     let withdrawn = self.groups.withdraw_idle(Instant::now()).await;
                     self.report(withdrawn);
                 }
@@ -165,17 +169,50 @@ impl Sweep {
         since_ms: u64,
     ) -> Result<(), PortError> {
         let users: Vec<UserId> = sessions.iter().map(|session| session.user.clone()).collect();
-        let heads = store.recent_heads(&users, since_ms).await?;
+        // Interest before heads, as on arrival: what is said in between is seen by one of the two.
         let groups = store.groups_of(&users).await?;
-        let now = Instant::now();
-        for ((session, heads), groups) in sessions.iter().zip(heads).zip(groups) {
+        for (session, groups) in sessions.iter().zip(groups) {
             for group in groups {
                 if !self.groups.has_entered(&group, session.id) {
-                    self.groups.enter(&group, session, false).await?;
+                    // A directory that is away must not keep the heads back: interest is registered later.
+                    let entered = self.groups.enter(&group, session, false).await;
+                    self.report(entered);
                 }
             }
+        }
+        let heads = store.recent_heads(&users, since_ms).await?;
+        let now = Instant::now();
+        for (session, heads) in sessions.iter().zip(heads) {
             for (conversation, head) in heads {
                 session.apply(Event::Head(&conversation, head), now);
+            }
+        }
+        Ok(())
+    }
+
+    /// Registers what interest an earlier call failed to, and shows what was said there meanwhile.
+    async fn register_missing(&self) -> Result<(), PortError> {
+        let groups = self.groups.register_missing().await?;
+        let Some(store) = &self.store else { return Ok(()) };
+        for groups in groups.chunks(BATCH) {
+            let queries: Vec<PageQuery> = groups
+                .iter()
+                .map(|group| PageQuery {
+                    conversation: ConversationId::group(group),
+                    reader: Reader::All,
+                    range: Range::Latest,
+                    items_max: 1,
+                    bytes_max: 1,
+                })
+                .collect();
+            let pages = store.pages(&queries).await?;
+            let now = Instant::now();
+            for ((group, query), page) in groups.iter().zip(&queries).zip(pages) {
+                // A group that is gone again has no log to show.
+                let Ok(page) = page else { continue };
+                for session in self.groups.sessions(group) {
+                    session.apply(Event::Head(&query.conversation, page.head), now);
+                }
             }
         }
         Ok(())

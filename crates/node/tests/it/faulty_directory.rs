@@ -12,6 +12,7 @@ use ports::directory::{
 };
 use ports::memory::directory::MemoryDirectory;
 use ports::{PortError, Seam, SeamState};
+use tokio::sync::watch;
 use tokio_util::task::TaskTracker;
 use wire::envelope::Eviction;
 use wire::id::{Boot, GroupId, SessionId, UserId};
@@ -25,6 +26,8 @@ pub(crate) enum Claims {
     AnswersLost,
     /// They reach the directory so much later, and nobody hears of them.
     Late(Duration),
+    /// They are carried out, and answered so much later.
+    Slow(Duration),
 }
 
 /// The directory as one node sees it.
@@ -33,19 +36,54 @@ pub(crate) struct FaultyDirectory {
     inner: Arc<MemoryDirectory>,
     faults: Mutex<Faults>,
     late: TaskTracker,
+    leases: Gate,
+    interest: Gate,
+}
+
+/// Holds calls back before they are carried out.
+#[derive(Debug)]
+struct Gate(watch::Sender<bool>);
+
+impl Gate {
+    fn open() -> Gate {
+        Gate(watch::Sender::new(true))
+    }
+
+    fn set(&self, is_open: bool) {
+        self.0.send_replace(is_open);
+    }
+
+    async fn pass(&self) {
+        // The sender lives as long as this does.
+        let mut opened = self.0.subscribe();
+        let _open = opened.wait_for(|is_open| *is_open).await;
+    }
 }
 
 #[derive(Debug)]
 struct Faults {
     is_cut: bool,
     claims: Claims,
+    refuses_interest: bool,
+    loses_restores: bool,
 }
 
 impl FaultyDirectory {
     /// Without a fault yet.
     pub(crate) fn over(inner: &Arc<MemoryDirectory>) -> Arc<FaultyDirectory> {
-        let faults = Mutex::new(Faults { is_cut: false, claims: Claims::Answered });
-        Arc::new(FaultyDirectory { inner: inner.clone(), faults, late: TaskTracker::new() })
+        let faults = Mutex::new(Faults {
+            is_cut: false,
+            claims: Claims::Answered,
+            refuses_interest: false,
+            loses_restores: false,
+        });
+        Arc::new(FaultyDirectory {
+            inner: inner.clone(),
+            faults,
+            late: TaskTracker::new(),
+            leases: Gate::open(),
+            interest: Gate::open(),
+        })
     }
 
     /// Cuts this node off.
@@ -61,6 +99,31 @@ impl FaultyDirectory {
     /// Sets what becomes of claims from now on.
     pub(crate) fn claims(&self, claims: Claims) {
         self.faults().claims = claims;
+    }
+
+    /// From now on a lease is taken only once the hold has ended.
+    pub(crate) fn hold_leases(&self, hold: bool) {
+        self.leases.set(!hold);
+    }
+
+    /// From now on interest is registered only once the hold has ended.
+    pub(crate) fn hold_interest(&self, hold: bool) {
+        self.interest.set(!hold);
+    }
+
+    /// True while a registration of interest is held.
+    pub(crate) fn holds_interest(&self) -> bool {
+        self.interest.0.receiver_count() > 0
+    }
+
+    /// From now on interest is not registered, or is again.
+    pub(crate) fn refuse_interest(&self, refuse: bool) {
+        self.faults().refuses_interest = refuse;
+    }
+
+    /// From now on bindings are written again and the answers are lost, or no longer.
+    pub(crate) fn lose_restores(&self, lose: bool) {
+        self.faults().loses_restores = lose;
     }
 
     /// Waits until every late claim has reached the directory.
@@ -84,6 +147,7 @@ impl FaultyDirectory {
 #[async_trait]
 impl Directory for FaultyDirectory {
     async fn take_lease(&self, lease: &Lease, ttl: Duration) -> Result<LeaseTaken, PortError> {
+        self.leases.pass().await;
         self.open("take a lease")?.take_lease(lease, ttl).await
     }
 
@@ -113,6 +177,11 @@ impl Directory for FaultyDirectory {
                 directory.claim(claim).await?;
                 Err(PortError::outage(Seam::Directory, during, "its answer was lost"))
             }
+            Claims::Slow(by) => {
+                let claimed = directory.claim(claim).await;
+                tokio::time::sleep(by).await;
+                claimed
+            }
             Claims::Late(late) => {
                 let (directory, claim) = (self.inner.clone(), claim.clone());
                 self.late.spawn(async move {
@@ -126,7 +195,12 @@ impl Directory for FaultyDirectory {
     }
 
     async fn restore(&self, bindings: &[Binding], deadline_us: u64) -> Result<Vec<Restored>, PortError> {
-        self.open("write bindings again")?.restore(bindings, deadline_us).await
+        let during = "write bindings again";
+        let restored = self.open(during)?.restore(bindings, deadline_us).await;
+        match self.faults().loses_restores {
+            true => Err(PortError::outage(Seam::Directory, during, "its answer was lost")),
+            false => restored,
+        }
     }
 
     async fn release(&self, user: &UserId, slot: &Slot, session: SessionId) -> Result<Released, PortError> {
@@ -146,7 +220,12 @@ impl Directory for FaultyDirectory {
     }
 
     async fn add_interest(&self, interests: &[Interest]) -> Result<(), PortError> {
-        self.open("add interest")?.add_interest(interests).await
+        self.interest.pass().await;
+        let during = "add interest";
+        if self.faults().refuses_interest {
+            return Err(PortError::outage(Seam::Directory, during, "refused by the test"));
+        }
+        self.open(during)?.add_interest(interests).await
     }
 
     async fn drop_interest(&self, interests: &[Interest]) -> Result<(), PortError> {

@@ -25,6 +25,7 @@ mod identity;
 mod leases;
 mod limits;
 mod resume;
+mod review;
 mod slow_readers;
 mod strangers;
 mod unkept;
