@@ -24,6 +24,7 @@ mod healing;
 mod identity;
 mod leases;
 mod limits;
+mod pages;
 mod resume;
 mod review;
 mod slow_readers;

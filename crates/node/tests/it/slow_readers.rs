@@ -12,6 +12,16 @@ use crate::cluster::{Cluster, Setup};
 /// A receive buffer this small makes a client that does not read felt early.
 const SMALL_BUFFER_BYTES: u32 = 4 * 1024;
 
+/// Bytes of a message: near the limit, so that few of them fill every buffer on the way.
+const LONG: usize = 50_000;
+
+/// What Linux keeps at most of what a socket was given to write.
+fn kernel_bytes_max() -> usize {
+    const WHERE_UNKNOWN: usize = 4 << 20;
+    let sizes = std::fs::read_to_string("/proc/sys/net/ipv4/tcp_wmem").unwrap_or_default();
+    sizes.split_whitespace().next_back().and_then(|max| max.parse().ok()).unwrap_or(WHERE_UNKNOWN)
+}
+
 /// One user who reads nothing and one who does, in a group with the sender.
 struct Room {
     cluster: Cluster,
@@ -38,7 +48,7 @@ impl Room {
     /// Says something long to the group; the neighbour hears it at once.
     async fn say(&mut self) {
         let began = Instant::now();
-        let id = self.sender.send_to_group("g", "x".repeat(50_000)).await;
+        let id = self.sender.send_to_group("g", "x".repeat(LONG)).await;
         self.sent += 1;
         assert_eq!(self.sender.expect_answer(&id).await["seq"], self.sent);
         assert_eq!(self.neighbour.expect_type("message").await["seq"], self.sent);
@@ -100,10 +110,12 @@ async fn a_send_queue_with_too_many_bytes_ends_its_session_with_4001_and_nobody_
 #[tokio::test]
 async fn a_slow_client_that_reads_on_is_told_why_it_was_closed() {
     let mut room = Room::open(Setup::of(1).limits(|limits| limits.send_queue_frames_max = 8)).await;
-    // More than any kernel keeps for a socket that does not read.
-    for _ in 0..160 {
-        room.say().await;
+    // Just more than the kernel keeps for a socket that does not read, and all at once: the last words wait for two seconds only.
+    let mut last_id = String::new();
+    for _ in 0..kernel_bytes_max() / LONG + 20 {
+        last_id = room.sender.send_to_group("g", "x".repeat(LONG)).await;
     }
+    room.sender.expect_answer(&last_id).await;
     let mut last = String::new();
     let close = loop {
         match room.slow.next_data(PATIENCE).await {
@@ -125,7 +137,8 @@ async fn a_socket_that_takes_nothing_for_the_write_timeout_ends_although_its_que
         limits.write_timeout = Duration::from_millis(700);
     });
     let mut room = Room::open(setup).await;
-    for _ in 0..160 {
+    // More than the kernel keeps, so that something waits.
+    for _ in 0..kernel_bytes_max() / LONG + 20 {
         room.say().await;
     }
     poll::until("the session has ended", PATIENCE, async || room.has_ended()).await;
