@@ -1,8 +1,7 @@
 //! Every limit of the configuration's `limits`, hit once at a running node: what the client is told, and that nobody else notices.
 //!
-//! Shrunk where the default would take long. Sessions per address are with the other rules about addresses, `behind_after` with resuming,
-//! pages with pages,
-//! what bounds a client that does not read with slow readers, drains by themselves.
+//! Shrunk where the default would take long. Elsewhere: sessions per address with the other rules about addresses, `behind_after` with resuming,
+//! `page_bytes_max` with pages, what bounds a client that does not read with slow readers, and drains.
 
 use std::time::Duration;
 
@@ -10,7 +9,7 @@ use node::Seams;
 use ports::bus::{Address, Posting};
 use ports::{Bus, Clock};
 use serde_json::value::RawValue;
-use serde_json::{Value, json};
+use serde_json::json;
 use testkit::client::{Answer, Ended, Frame, Message, RawClient, V1Client};
 use testkit::poll;
 use tokio::time::Instant;
