@@ -89,7 +89,11 @@ impl View {
         before
             .into_values()
             .filter(|lease| !state.live.contains_key(&lease.boot) && lease.boot != state.boot)
-            .map(|lease| Vanished { drained: lease.state == NodeState::Draining, boot: lease.boot })
+            .map(|lease| {
+                // Whoever drains to the end takes its boot off the list; one whose lease ran out meanwhile did not come so far.
+                let drained = lease.state == NodeState::Draining && !leases.dead.contains(&lease.boot);
+                Vanished { drained, boot: lease.boot }
+            })
             .collect()
     }
 
@@ -133,3 +137,34 @@ impl View {
 
 /// A view that many share.
 pub type SharedView = Arc<View>;
+
+#[cfg(test)]
+mod tests {
+    use ports::Ambient;
+    use ports::directory::Fingerprint;
+
+    use super::*;
+
+    fn lease(name: &str, state: NodeState) -> Lease {
+        let boot = Boot { node: name.parse().unwrap(), nonce: Ambient::system().nonce() };
+        let (devices, store) = (String::new(), String::new());
+        let fingerprint = Fingerprint { wire_min: 1, wire_max: 1, devices, store };
+        Lease { boot, address: String::new(), sessions: 0, state, fingerprint }
+    }
+
+    #[test]
+    fn only_who_has_drained_to_the_end_has_drained() {
+        let ambient = Ambient::system();
+        let own = lease("own", NodeState::Serving);
+        let view = View::new(own.boot.clone(), ambient.clock);
+        let [served, drained, died] =
+            [("a", NodeState::Serving), ("b", NodeState::Draining), ("c", NodeState::Draining)]
+                .map(|(name, state)| lease(name, state));
+        let all = vec![own.clone(), served.clone(), drained.clone(), died.clone()];
+        assert_eq!(view.looked(&Leases { live: all, dead: Vec::new() }), []);
+        let dead = vec![served.boot.clone(), died.boot.clone()];
+        let vanished = view.looked(&Leases { live: vec![own], dead });
+        let is_drained = |lease: &Lease| vanished.iter().find(|gone| gone.boot == lease.boot).unwrap().drained;
+        assert_eq!([&served, &drained, &died].map(is_drained), [false, true, false]);
+    }
+}

@@ -49,6 +49,8 @@ const WAIT_LINE_EVERY: Duration = Duration::from_secs(5);
 const WAIT_RETRY: Duration = Duration::from_millis(500);
 /// Leases after which a start that found its name held gives up.
 const NAME_WAIT_LEASES: u32 = 2;
+/// How long the last posts of a drain may take: a bus that is well needs a hundredth of it.
+const LAST_POSTS_LIMIT: Duration = Duration::from_secs(3);
 /// How long the last releases of a drain may take.
 const LAST_CHORES_LIMIT: Duration = Duration::from_secs(5);
 
@@ -399,6 +401,8 @@ impl Node {
             pace::close_all(&self.rooms.hub, CloseCode::Draining, spread).await;
             while !self.rooms.hub.is_empty() {
                 tokio::time::sleep(Duration::from_millis(20)).await;
+                // Whoever was being let in when the door was closed.
+                pace::close_all(&self.rooms.hub, CloseCode::Draining, Duration::ZERO).await;
             }
         };
         let _in_time = tokio::time::timeout_at(hard_stop, politely).await;
@@ -423,7 +427,16 @@ impl Node {
                 tokio::time::sleep(pause).await;
                 pause = (pause * 2).min(Duration::from_millis(500));
             }
-            self.report(self.rooms.seams.directory.end_lease(&self.rooms.view.boot()).await);
+            let dispatch = &self.rooms.api.dispatch;
+            let quiet = async {
+                while !dispatch.is_quiet() {
+                    tokio::time::sleep(Duration::from_millis(20)).await;
+                }
+            };
+            // A node that could not tell all that it has kept does not end as one that has drained: its lease runs out, and others look into the store.
+            if tokio::time::timeout(LAST_POSTS_LIMIT, quiet).await.is_ok() {
+                self.report(self.rooms.seams.directory.end_lease(&self.rooms.view.boot()).await);
+            }
         };
         let _in_time = tokio::time::timeout(LAST_CHORES_LIMIT, farewell).await;
         self.rooms.back.stop.cancel();

@@ -27,7 +27,9 @@ impl Dispatch {
         origin: Option<Arc<Session>>,
     ) -> Result<Accepted, Refusal> {
         let this = self.clone();
+        let token = self.sending.clone();
         let sending = self.tasks.spawn(async move {
+            let _until_its_end = token;
             match this.store.clone() {
                 Some(store) => this.keep(&*store, send, origin).await,
                 None => this.pass_on(send, origin).await,

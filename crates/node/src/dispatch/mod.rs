@@ -89,6 +89,8 @@ pub struct Dispatch {
     shown: Repeats,
     events: Events,
     tasks: TaskTracker,
+    /// Sends that have not come to their end: one token each.
+    sending: Arc<()>,
     broadcasts: bool,
 }
 
@@ -141,6 +143,7 @@ impl Dispatch {
             shown: Repeats::new(parts.healing.repeat_window, parts.healing.repeat_ids_max),
             events: parts.events,
             tasks: tasks.clone(),
+            sending: Arc::default(),
             broadcasts: parts.broadcasts,
         });
         let (teller, stop) = (dispatch.clone(), stop.clone());
@@ -153,9 +156,10 @@ impl Dispatch {
         self.remote.push(outgoing).await;
     }
 
-    /// True while heads are remembered that could not be posted.
-    pub fn owes_heads(&self) -> bool {
-        !self.heads.is_empty()
+    /// True when every send has come to its end, and nothing of it waits to be posted.
+    pub fn is_quiet(&self) -> bool {
+        // In this order: a send that ends has handed on what it sends.
+        Arc::strong_count(&self.sending) == 1 && self.remote.is_idle() && self.heads.is_empty()
     }
 
     /// Whom a message concerns besides its sender's session.

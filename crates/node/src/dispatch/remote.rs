@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use ports::bus::Address;
 use ports::directory::Binding;
@@ -90,6 +91,8 @@ pub enum Told {
 #[derive(Debug)]
 pub(super) struct Remote {
     shards: Vec<mpsc::Sender<Outgoing>>,
+    /// What was handed to the shards and is neither posted nor given up.
+    waiting: Arc<AtomicUsize>,
 }
 
 impl Remote {
@@ -101,6 +104,7 @@ impl Remote {
         tasks: &TaskTracker,
         stop: &CancellationToken,
     ) -> Remote {
+        let waiting = Arc::new(AtomicUsize::new(0));
         let shards = (0..SHARDS).map(|_| {
             let (sender, queue) = mpsc::channel(QUEUE);
             let shard = Shard {
@@ -111,20 +115,30 @@ impl Remote {
                 post: parts.post.clone(),
                 heads: heads.clone(),
                 events: parts.events.clone(),
+                waiting: waiting.clone(),
             };
             let stop = stop.clone();
             tasks.spawn(async move { stop.run_until_cancelled(shard.run()).await });
             sender
         });
-        Remote { shards: shards.collect() }
+        Remote { shards: shards.collect(), waiting }
+    }
+
+    /// True when nothing waits to be posted.
+    pub(super) fn is_idle(&self) -> bool {
+        self.waiting.load(Ordering::SeqCst) == 0
     }
 
     /// Puts something into the shard of its key; waits for room.
     pub(super) async fn push(&self, outgoing: Outgoing) {
         let idx = fnv(&outgoing.key) as usize % self.shards.len().max(1);
         if let Some(shard) = self.shards.get(idx) {
-            // A shard that is gone has stopped with the node: who waits for an answer sees its sender dropped.
-            let _stopped = shard.send(outgoing).await;
+            let Ok(place) = shard.reserve().await else {
+                // A shard that is gone has stopped with the node: who waits for an answer sees its sender dropped.
+                return;
+            };
+            self.waiting.fetch_add(1, Ordering::SeqCst);
+            place.send(outgoing);
         }
     }
 }
@@ -137,6 +151,7 @@ struct Shard {
     post: Post,
     heads: Arc<Heads>,
     events: Events,
+    waiting: Arc<AtomicUsize>,
 }
 
 /// Where those concerned by a batch are.
@@ -150,6 +165,7 @@ impl Shard {
         let mut batch = Vec::with_capacity(BATCH);
         while self.queue.recv_many(&mut batch, BATCH).await > 0 {
             let all = std::mem::take(&mut batch);
+            let count = all.len();
             match self.look_up(&all).await {
                 Ok(places) => self.post_all(all, &places).await,
                 Err(error) => {
@@ -159,6 +175,7 @@ impl Shard {
                     }
                 }
             }
+            self.waiting.fetch_sub(count, Ordering::SeqCst);
         }
     }
 

@@ -156,3 +156,20 @@ async fn nothing_is_written_under_a_boot_before_it_has_its_lease() {
         assert_eq!(two.expect_type("message").await["content"], text);
     }
 }
+
+#[tokio::test]
+async fn what_is_kept_while_a_node_drains_is_posted_before_it_ends() {
+    let (mut cluster, _directory) = with_faults(|_| {}).await;
+    let mut one = cluster.client(0, "1").await;
+    let mut two = cluster.client(1, "2").await;
+    cluster.kept().slow_writes(Duration::from_millis(500));
+    two.send_to_user("1", "the last word").await;
+    poll::until("it to be kept", PATIENCE, async || {
+        let one = ["1".parse().unwrap()];
+        !cluster.kept().recent_heads(&one, 0).await.unwrap().remove(0).is_empty()
+    })
+    .await;
+    cluster.drain(1).await;
+    assert_eq!(one.expect_type("message").await["content"], "the last word");
+    two.expect_bye(1001).await;
+}
