@@ -188,6 +188,9 @@ impl Arrivals {
             let queue = waiting.entry(group.clone()).or_default();
             if queue.len() < WAITING_MAX {
                 queue.push(arrived);
+            } else if let Some(last) = queue.last_mut().filter(|_| !arrived.unkept) {
+                // The latest stays, so that its hole has the store read.
+                *last = arrived;
             }
             queue.len() == 1
         };

@@ -164,7 +164,8 @@ mod tests {
         assert_eq!(view.looked(&Leases { live: all, dead: Vec::new() }), []);
         let dead = vec![served.boot.clone(), died.boot.clone()];
         let vanished = view.looked(&Leases { live: vec![own], dead });
-        let is_drained = |lease: &Lease| vanished.iter().find(|gone| gone.boot == lease.boot).unwrap().drained;
+        let is_drained =
+            |lease: &Lease| vanished.iter().find(|gone| gone.boot == lease.boot).unwrap().drained;
         assert_eq!([&served, &drained, &died].map(is_drained), [false, true, false]);
     }
 }

@@ -3,7 +3,7 @@
 //! Two nodes may commit 5 and 6 of a conversation at the same moment, and 6 may arrive first. Waiting costs less than reading the store.
 //! What is passed on is not promised to be in order: each session checks for itself. Pure: the time is an argument.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -13,6 +13,8 @@ use wire::id::{ConversationId, Seq};
 const HELD_MAX: usize = 64;
 /// A conversation that nothing was heard of for this long is forgotten.
 const IDLE: Duration = Duration::from_secs(60);
+/// How often those that are idle are looked for.
+const TIDY_EVERY: Duration = Duration::from_secs(5);
 
 /// Who waits for whom.
 #[derive(Debug)]
@@ -20,6 +22,9 @@ pub struct Order<T> {
     /// How long a message waits for the one before it.
     hold: Duration,
     conversations: BTreeMap<ConversationId, Place<T>>,
+    /// Those in which something waits: few, so that looking after them costs little however many are known.
+    holding: BTreeSet<ConversationId>,
+    tidied: Option<Instant>,
 }
 
 #[derive(Debug)]
@@ -33,7 +38,7 @@ struct Place<T> {
 impl<T> Order<T> {
     /// Lets a message wait for `hold`.
     pub fn new(hold: Duration) -> Order<T> {
-        Order { hold, conversations: BTreeMap::new() }
+        Order { hold, conversations: BTreeMap::new(), holding: BTreeSet::new(), tidied: None }
     }
 
     /// Takes in a message, and gives what goes on now, in order.
@@ -46,6 +51,7 @@ impl<T> Order<T> {
         place.touched = now;
         if seq > place.passed + 1 && place.held.len() < HELD_MAX {
             place.held.insert(seq, (item, now));
+            self.holding.insert(conversation.clone());
             return Vec::new();
         }
         place.passed = place.passed.max(seq);
@@ -54,19 +60,21 @@ impl<T> Order<T> {
         out
     }
 
-    /// What has waited long enough, and forgets what is idle. Call it when [`Order::is_holding`], and now and then.
+    /// What has waited long enough; also forgets what is idle. Call it often: it costs little where nothing waits.
     pub fn due(&mut self, now: Instant) -> Vec<T> {
         let mut out = Vec::new();
-        self.conversations.retain(|_, place| {
+        self.holding.retain(|conversation| {
+            let Some(place) = self.conversations.get_mut(conversation) else { return false };
             place.release(&mut out, now, self.hold);
-            !place.held.is_empty() || now.saturating_duration_since(place.touched) < IDLE
+            !place.held.is_empty()
         });
+        if self.tidied.is_none_or(|tidied| now.saturating_duration_since(tidied) >= TIDY_EVERY) {
+            self.tidied = Some(now);
+            self.conversations.retain(|_, place| {
+                !place.held.is_empty() || now.saturating_duration_since(place.touched) < IDLE
+            });
+        }
         out
-    }
-
-    /// True when something waits.
-    pub fn is_holding(&self) -> bool {
-        self.conversations.values().any(|place| !place.held.is_empty())
     }
 }
 
@@ -103,7 +111,8 @@ mod tests {
         assert!(order.arrive(&id("g:a"), 7, 7, now).is_empty());
         assert_eq!(order.arrive(&id("g:b"), 1, 1, now), [1], "others do not wait");
         assert_eq!(order.arrive(&id("g:a"), 5, 5, now), [5, 6, 7]);
-        assert!(!order.is_holding());
+        assert!(order.due(now + HOLD).is_empty());
+        assert!(order.holding.is_empty(), "what holds nothing is not looked after");
     }
 
     #[test]

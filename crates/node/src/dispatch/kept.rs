@@ -1,6 +1,7 @@
 //! Sending where messages are kept: commit, receipt, push, post, in this order.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use ports::store::{Appended, Denied, Draft, Store, StoreError};
 use tokio::time::Instant;
@@ -15,6 +16,9 @@ use crate::events::Event as Told;
 use crate::parcel::Parcel;
 use crate::session::Session;
 use crate::session::machine::Event;
+
+/// How long a send waits for room on the way to other nodes: longer than a burst, and not felt by whoever sends.
+const ROOM_WAIT: Duration = Duration::from_millis(200);
 
 impl Dispatch {
     /// Sends a message. `origin` is the session that sent it: it gets the receipt and never the message.
@@ -88,7 +92,7 @@ impl Dispatch {
         let (Some(from), Some(conversation)) = (message.from.clone(), message.conversation.clone()) else {
             return;
         };
-        let (to, id) = (message.to.clone(), message.id.clone());
+        let (to, id, seq) = (message.to.clone(), message.id.clone(), message.seq);
         let parcel = Arc::new(Parcel::message(message));
         let body = Body::Message(delivery(parcel.payload().clone(), id, &to, appended.version));
         self.arrivals.bring(Arrived {
@@ -98,7 +102,14 @@ impl Dispatch {
             unkept: false,
         });
         let whom = self.whom(&from, &to);
-        self.send_on(Outgoing { key: conversation.shared(), whom, body, answer: None, hop: 0 }).await;
+        let outgoing = Outgoing { key: conversation.shared(), whom, body, answer: None, hop: 0 };
+        if tokio::time::timeout(ROOM_WAIT, self.send_on(outgoing)).await.is_err()
+            && let Some(seq) = seq
+        {
+            // A bus that is away takes nothing for long: who sends here is not to wait for it.
+            self.heads.remember(Some(conversation), seq);
+            self.events.tell(Told::HeadRemembered);
+        }
     }
 
     /// What a caller is told of a store's error.
