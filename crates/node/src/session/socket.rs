@@ -16,12 +16,21 @@ use wire::CloseCode;
 
 use super::codec::Decoder;
 use super::machine::Event;
+use super::rate::Rate;
 use super::{Ending, Request, Session, Writing};
 
 /// How long the last words may take to leave, and the client's close to come, once we want to end.
 const GOODBYE_LIMIT: Duration = Duration::from_secs(2);
 /// Bytes of one read from a socket. On the stack of the call, so that an idle session keeps none.
 const READ_BYTES: usize = 8 * 1024;
+/// Frames that are read of one client for each send that it may send: a client also reads, asks, answers pings.
+const FRAMES_PER_SEND: u32 = 10;
+/// Frames a second that are read of one client at least, however few it may send.
+const FRAMES_PER_SECOND_MIN: u32 = 200;
+/// Frames that are read at once of one client at least: it asks for all its conversations when it comes.
+const FRAMES_BURST_MIN: u32 = 600;
+/// Frames that are worked off before others have their turn: one client that sends without end must not keep a worker.
+const FRAMES_IN_TURN: u32 = 32;
 
 /// Works off what a client asks for.
 #[async_trait]
@@ -35,6 +44,10 @@ pub(crate) struct SessionTask<'a> {
     session: &'a Arc<Session>,
     requests: &'a dyn Requests,
     decoder: Decoder,
+    /// How fast frames are read, whatever is in them; `None` where sends are not limited either.
+    pace: Option<Rate>,
+    /// Frames since others had their turn.
+    in_turn: u32,
 }
 
 /// What one read brought.
@@ -48,7 +61,11 @@ impl<'a> SessionTask<'a> {
     /// The task of a session that has its socket.
     pub(crate) fn new(session: &'a Arc<Session>, requests: &'a dyn Requests) -> SessionTask<'a> {
         let decoder = Decoder::new(session.limits.frame_bytes_max);
-        SessionTask { session, requests, decoder }
+        let limits = &session.limits;
+        let per_second = limits.sends_per_second.saturating_mul(FRAMES_PER_SEND).max(FRAMES_PER_SECOND_MIN);
+        let burst = limits.sends_burst.saturating_mul(FRAMES_PER_SEND).max(FRAMES_BURST_MIN);
+        let pace = if limits.sends_per_second == 0 { None } else { Rate::new(per_second, burst) };
+        SessionTask { session, requests, decoder, pace, in_turn: 0 }
     }
 
     /// Runs until the session has ended, and says how. `first` is what came with the handshake.
@@ -110,8 +127,12 @@ impl<'a> SessionTask<'a> {
             }
             // What it asks for must not fill its send queue: whoever reads slowly is answered slowly.
             self.session.until_room().await;
+            self.let_others_have_their_turn().await;
             match self.decoder.next_incoming() {
-                Ok(Some(incoming)) => self.session.apply(Event::Incoming(incoming), Instant::now()),
+                Ok(Some(incoming)) => {
+                    self.keep_pace().await;
+                    self.session.apply(Event::Incoming(incoming), Instant::now());
+                }
                 Ok(None) => return,
                 Err(fault) => return self.session.apply(Event::Broken(fault), Instant::now()),
             }
@@ -130,6 +151,26 @@ impl<'a> SessionTask<'a> {
             if let Some(pause) = pause {
                 self.wait_out(pause).await;
             }
+        }
+    }
+
+    async fn let_others_have_their_turn(&mut self) {
+        self.in_turn += 1;
+        if self.in_turn > FRAMES_IN_TURN {
+            self.in_turn = 0;
+            tokio::task::yield_now().await;
+        }
+    }
+
+    /// Holds up a client that sends faster than it may: its own full socket tells it.
+    async fn keep_pace(&mut self) {
+        let Some(pace) = &mut self.pace else { return };
+        while let Err(wait) = pace.take(Instant::now()) {
+            if self.session.core().ending.is_some() {
+                return;
+            }
+            // An error means that the session has not ended meanwhile.
+            let _waited = timeout(wait, self.session.until_ending()).await;
         }
     }
 

@@ -1,7 +1,10 @@
 //! Clients that ask for much at once: they are answered as fast as they read, and lose neither their session nor an answer.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 use testkit::client::{Frame, V1Client};
+use tokio::time::Instant;
 
 use crate::cluster::{Cluster, Setup};
 
@@ -57,17 +60,27 @@ async fn a_thousand_conversations_of_another_store_are_each_told_to_be_behind() 
 }
 
 #[tokio::test]
-async fn a_thousand_requests_at_once_are_answered_in_order_as_fast_as_the_client_reads() {
+async fn a_thousand_requests_at_once_are_answered_in_order_and_read_no_faster_than_the_pace() {
     let cluster = Setup::of(1).start().await;
     let mut client = cluster.client(0, "1").await;
     let requests: Vec<u8> = (0..1_000)
         .flat_map(|idx| Frame::text(&json!({"type": "ping", "id": idx.to_string()}).to_string()).encode())
         .collect();
+    let began = Instant::now();
     client.raw().write(&requests).await.unwrap();
     for idx in 0..1_000 {
         assert_eq!(client.expect_type("pong").await["id"], idx.to_string());
     }
-    // Pings of the socket itself are answered alike.
+    // 600 at once, and then 200 a second, so that a client that floods leaves room for its neighbours.
+    let took = began.elapsed();
+    assert!(took > Duration::from_millis(1_900), "{took:?}");
+    client.close().await;
+}
+
+#[tokio::test]
+async fn a_thousand_pings_of_the_socket_at_once_do_not_make_a_client_slow() {
+    let cluster = Setup::of(1).limits(|limits| limits.sends_per_second = 0).start().await;
+    let mut client = cluster.client(0, "1").await;
     let pings: Vec<u8> = (0..1_000u16).flat_map(|idx| Frame::ping(&idx.to_be_bytes()).encode()).collect();
     client.raw().write(&pings).await.unwrap();
     client.ping().await;
