@@ -47,17 +47,19 @@ struct Read {
     conversation: ConversationId,
     /// `None` asks for the position.
     after: Option<Seq>,
+    /// It failed together with others: one that the store cannot answer must not fail the others again.
+    alone: bool,
 }
 
 impl CatchUp {
     /// Has the log above `after` read for a session.
     pub fn read(&self, session: &Arc<Session>, conversation: ConversationId, after: Seq) {
-        self.push([Read { session: session.clone(), conversation, after: Some(after) }]);
+        self.push([Read { session: session.clone(), conversation, after: Some(after), alone: false }]);
     }
 
     /// Has a session told from where to push a conversation.
     pub fn find_position(&self, session: &Arc<Session>, conversation: ConversationId) {
-        self.push([Read { session: session.clone(), conversation, after: None }]);
+        self.push([Read { session: session.clone(), conversation, after: None, alone: false }]);
     }
 
     /// Starts the readers, which end with `stop`.
@@ -90,7 +92,8 @@ impl CatchUp {
     fn take(&self) -> Vec<Read> {
         let mut batch: Vec<Read> = {
             let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
-            let count = waiting.len().min(BATCH);
+            let together = waiting.iter().take(BATCH).take_while(|read| !read.alone).count();
+            let count = together.max(1).min(waiting.len());
             let batch = waiting.drain(..count).collect();
             if !waiting.is_empty() {
                 self.wake.notify_one();
@@ -214,7 +217,7 @@ impl CatchUpReader {
 
     async fn put_back(&self, reads: Vec<Read>, error: &ports::PortError) {
         self.events.tell(Told::PortFailed { error });
-        self.queue.push(reads);
+        self.queue.push(reads.into_iter().map(|read| Read { alone: true, ..read }));
         tokio::time::sleep(RETRY).await;
     }
 }
@@ -222,4 +225,35 @@ impl CatchUpReader {
 /// True for the two of a direct conversation, and for everyone where it is everyone's.
 fn is_open_to(conversation: &ConversationId, user: &UserId) -> bool {
     conversation.is_between(user) || conversation.group_id().is_some_and(|group| group.is_everyone())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::session::test_session;
+
+    #[tokio::test]
+    async fn what_failed_together_is_read_again_one_by_one() {
+        let queue = CatchUp::default();
+        let session = test_session(Limits::default(), true);
+        let taken = || queue.take().iter().map(|read| read.conversation.to_string()).collect::<Vec<_>>();
+        let failed = ["g:a", "g:b"].map(|id| Read {
+            session: session.clone(),
+            conversation: id.parse().unwrap(),
+            after: Some(1),
+            alone: true,
+        });
+        queue.read(&session, "g:c".parse().unwrap(), 1);
+        queue.push(failed);
+        queue.read(&session, "g:d".parse().unwrap(), 1);
+        queue.read(&session, "g:e".parse().unwrap(), 1);
+        assert_eq!(taken(), ["g:c"]);
+        assert_eq!(taken(), ["g:a"]);
+        assert_eq!(taken(), ["g:b"]);
+        assert_eq!(taken(), ["g:d", "g:e"]);
+        assert!(taken().is_empty());
+        queue.read(&session, "g:f".parse().unwrap(), 1);
+        session.apply(Event::Evict(wire::CloseCode::Replaced), Instant::now());
+        assert!(taken().is_empty(), "who has gone needs nothing");
+    }
 }

@@ -25,7 +25,8 @@ use crate::groups::Groups;
 use crate::session::machine::{Event, Phase};
 use crate::session::{Request, Requests, Session};
 
-/// Works off requests, of sessions and of the HTTP interface alike.
+/// Works off requests, of sessions and of the HTTP interface alike. Clones are the same desk.
+#[derive(Clone)]
 pub struct Desk {
     /// What the node is told.
     pub config: Arc<Config>,
@@ -270,12 +271,7 @@ impl Desk {
     ) -> Result<(), Refusal> {
         self.may_join(group)?;
         match &self.store {
-            Some(store) => {
-                let users = [session.user.clone()];
-                let change = store.add_members(group, &users, true).await;
-                let change = change.map_err(|error| self.dispatch.refusal(error))?;
-                self.members_changed(group, &change, Some(session.id)).await?;
-            }
+            Some(_) => self.change_members(session, group, true).await?,
             None => {
                 self.groups.enter(group, session, true).await.map_err(|error| self.port(error))?;
             }
@@ -293,17 +289,33 @@ impl Desk {
     ) -> Result<(), Refusal> {
         self.may_join(group)?;
         match &self.store {
-            Some(store) => {
-                let users = [session.user.clone()];
-                let change = store.remove_members(group, &users).await;
-                let change = change.map_err(|error| self.dispatch.refusal(error))?;
-                self.members_changed(group, &change, Some(session.id)).await?;
-            }
+            Some(_) => self.change_members(session, group, false).await?,
             None => self.groups.exit(group, session),
         }
         let answer = frame::members(id, group, &[], std::slice::from_ref(&session.user));
         session.apply(Event::Answer(answer), Instant::now());
         Ok(())
+    }
+
+    /// Goes on when the session ends meanwhile: what is changed is told.
+    async fn change_members(
+        &self,
+        session: &Arc<Session>,
+        group: &GroupId,
+        joins: bool,
+    ) -> Result<(), Refusal> {
+        let (this, group) = (self.clone(), group.clone());
+        let (users, origin) = ([session.user.clone()], session.id);
+        let changing = async move {
+            let store = this.store()?;
+            let change = match joins {
+                true => store.add_members(&group, &users, true).await,
+                false => store.remove_members(&group, &users).await,
+            };
+            let change = change.map_err(|error| this.dispatch.refusal(error))?;
+            this.members_changed(&group, &change, Some(origin)).await
+        };
+        self.dispatch.to_its_end("a change of members did not come to its end", changing).await
     }
 
     fn may_join(&self, group: &GroupId) -> Result<(), Refusal> {

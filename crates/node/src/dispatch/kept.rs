@@ -31,18 +31,13 @@ impl Dispatch {
         origin: Option<Arc<Session>>,
     ) -> Result<Accepted, Refusal> {
         let this = self.clone();
-        let token = self.sending.clone();
-        let sending = self.tasks.spawn(async move {
-            let _until_its_end = token;
+        let sending = async move {
             match this.store.clone() {
                 Some(store) => this.keep(&*store, send, origin).await,
                 None => this.pass_on(send, origin).await,
             }
-        });
-        sending.await.unwrap_or_else(|_panicked| {
-            self.events.tell(Told::Defect { what: "a send did not come to its end" });
-            Err(Refusal::new(ErrorCode::Internal, "something went wrong here"))
-        })
+        };
+        self.to_its_end("a send did not come to its end", sending).await
     }
 
     async fn keep(

@@ -15,9 +15,10 @@ use serde_json::value::RawValue;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use wire::envelope::{Body, Delivery};
+use wire::error_code::Refusal;
 use wire::frame::Reach;
 use wire::id::{ClientId, MessageId, UserId};
-use wire::{Message, Target};
+use wire::{ErrorCode, Message, Target};
 
 use self::heads::Heads;
 pub use self::kept::{denied_refusal, port_refusal};
@@ -89,7 +90,7 @@ pub struct Dispatch {
     shown: Repeats,
     events: Events,
     tasks: TaskTracker,
-    /// Sends that have not come to their end: one token each.
+    /// What was begun and has not come to its end: one token each.
     sending: Arc<()>,
     broadcasts: bool,
 }
@@ -154,6 +155,23 @@ impl Dispatch {
     /// Hands something to other nodes. Waits for room in the queue, not for the bus.
     pub async fn send_on(&self, outgoing: Outgoing) {
         self.remote.push(outgoing).await;
+    }
+
+    /// Does something that others are told of: once begun it goes on, though whoever waits for it is dropped. `defect` says that it did not.
+    pub async fn to_its_end<T: std::marker::Send + 'static>(
+        &self,
+        defect: &'static str,
+        work: impl Future<Output = Result<T, Refusal>> + std::marker::Send + 'static,
+    ) -> Result<T, Refusal> {
+        let token = self.sending.clone();
+        let working = self.tasks.spawn(async move {
+            let _until_its_end = token;
+            work.await
+        });
+        working.await.unwrap_or_else(|_panicked| {
+            self.events.tell(crate::events::Event::Defect { what: defect });
+            Err(Refusal::new(ErrorCode::Internal, "something went wrong here"))
+        })
     }
 
     /// True when every send has come to its end, and nothing of it waits to be posted.

@@ -379,6 +379,9 @@ impl Session {
 }
 
 #[cfg(test)]
+pub(crate) use self::tests::session as test_session;
+
+#[cfg(test)]
 mod tests {
     use std::io;
 
@@ -390,7 +393,8 @@ mod tests {
     use super::*;
     use crate::parcel::Parcel;
 
-    fn session(limits: Limits, keeps: bool) -> Arc<Session> {
+    /// A session of user 2 on its way, without a socket.
+    pub(crate) fn session(limits: Limits, keeps: bool) -> Arc<Session> {
         let now = Instant::now();
         let profile = Profile {
             user: "2".parse().unwrap(),

@@ -126,10 +126,12 @@ async fn a_claim_that_could_not_be_written_again_under_the_new_boot_is_released(
     directory.claims(Claims::Slow(Duration::from_millis(1_500)));
     directory.lose_restores(true);
     let url = cluster.node(1).url("2");
-    let login = tokio::spawn(async move { V1Client::open(&url, |handshake| handshake).await });
-    poll::until("the claim", PATIENCE, async || !cluster.bindings("2").await.is_empty()).await;
-    loses_its_lease(&cluster).await;
-    let answer = login.await.unwrap().expect_err("its binding was not confirmed");
+    let meanwhile = async {
+        poll::until("the claim", PATIENCE, async || !cluster.bindings("2").await.is_empty()).await;
+        loses_its_lease(&cluster).await;
+    };
+    let (login, ()) = tokio::join!(V1Client::open(&url, |handshake| handshake), meanwhile);
+    let answer = login.expect_err("its binding was not confirmed");
     assert_eq!(answer.status, 503, "{answer:?}");
     poll::until("the place to be given up", PATIENCE, async || cluster.bindings("2").await.is_empty()).await;
 }
@@ -172,4 +174,21 @@ async fn what_is_kept_while_a_node_drains_is_posted_before_it_ends() {
     cluster.drain(1).await;
     assert_eq!(one.expect_type("message").await["content"], "the last word");
     two.expect_bye(1001).await;
+}
+
+#[tokio::test]
+async fn a_change_of_members_is_told_although_the_session_that_asked_for_it_was_ended_meanwhile() {
+    let (cluster, _directory) = with_faults(|_| {}).await;
+    make_group(&cluster, "g", &["1", "2"]).await;
+    let mut two = cluster.client(1, "2").await;
+    let mut one = cluster.client(0, "1").await;
+    cluster.kept().slow_writes(Duration::from_millis(700));
+    one.send_json(&json!({"type": "leave", "id": "l", "group": "g"})).await;
+    poll::until("the change", PATIENCE, async || {
+        cluster.kept().groups_of(&["1".parse().unwrap()]).await.unwrap() == [Vec::new()]
+    })
+    .await;
+    let _newer = cluster.client(0, "1").await;
+    one.expect_bye(4500).await;
+    assert_eq!(two.expect_type("members").await["left"], json!(["1"]));
 }
