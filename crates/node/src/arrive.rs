@@ -133,6 +133,11 @@ impl Arriving {
         Some((Instant::now() + left, expires_ms))
     }
 
+    /// The directory's clock, in milliseconds since 1970: what nodes whose own clocks differ agree on.
+    pub fn shared_ms(&self) -> u64 {
+        self.view.now_ms()
+    }
+
     /// Now, in milliseconds since 1970.
     pub fn unix_ms(&self) -> u64 {
         self.ambient.clock.unix_ms()

@@ -193,7 +193,7 @@ impl Node {
             seams.directory.clone(),
             hub.clone(),
             groups.clone(),
-            ambient.clock,
+            view.clone(),
             events.clone(),
             config.healing.sweep_every,
         );

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use ports::directory::Directory;
 use ports::store::{PageQuery, Reader};
-use ports::{Clock, PortError, Store};
+use ports::{PortError, Store};
 use tokio::sync::Notify;
 use tokio::time::Instant;
 use wire::envelope::MembersChange;
@@ -18,6 +18,7 @@ use wire::id::{ConversationId, UserId};
 use crate::events::{Event as Told, Events};
 use crate::groups::Groups;
 use crate::hub::Hub;
+use crate::lease::View;
 use crate::session::Session;
 use crate::session::machine::Event;
 
@@ -52,7 +53,7 @@ pub struct Sweep {
     directory: Arc<dyn Directory>,
     hub: Arc<Hub>,
     groups: Arc<Groups>,
-    clock: Clock,
+    view: Arc<View>,
     events: Events,
     every: Duration,
     /// From when on heads are to be read for all sessions, in milliseconds since 1970.
@@ -67,7 +68,7 @@ impl Sweep {
         directory: Arc<dyn Directory>,
         hub: Arc<Hub>,
         groups: Arc<Groups>,
-        clock: Clock,
+        view: Arc<View>,
         events: Events,
         every: Duration,
     ) -> Arc<Sweep> {
@@ -76,7 +77,7 @@ impl Sweep {
             directory,
             hub,
             groups,
-            clock,
+            view,
             events,
             every,
             due: Mutex::default(),
@@ -220,7 +221,7 @@ impl Sweep {
 
     fn since(&self, span: Duration) -> u64 {
         let span = u64::try_from((span + MARGIN).as_millis()).unwrap_or(u64::MAX);
-        self.clock.unix_ms().saturating_sub(span)
+        self.view.now_ms().saturating_sub(span)
     }
 
     fn report(&self, result: Result<(), PortError>) {

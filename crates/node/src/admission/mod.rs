@@ -209,7 +209,8 @@ impl Admission {
             classic_note: self.config.classic.note.clone(),
         };
         let slot = Slot::of(self.config.devices, &ask.device, id);
-        let arrived_ms = self.ambient.clock.unix_ms();
+        // Compared with the times of messages, which other nodes may have given.
+        let arrived_ms = self.arriving.shared_ms();
         Session::new(id, ask.device.clone(), slot, arrived_ms, profile, self.roads.clone(), Instant::now())
     }
 

@@ -54,7 +54,8 @@ impl Dispatch {
             to,
             content,
             message_id: self.ambient.message_id(),
-            time_ms: self.ambient.clock.unix_ms(),
+            // Sessions on other nodes compare it with their arrival.
+            time_ms: self.view.now_ms(),
             members_only,
         };
         let appended = store.append(draft).await.map_err(|error| self.refusal(error))?;

@@ -83,6 +83,7 @@ pub struct Dispatch {
     arrivals: Arc<Arrivals>,
     post: Post,
     remote: Remote,
+    view: Arc<View>,
     heads: Arc<Heads>,
     /// What was answered to senders here.
     repeats: Repeats,
@@ -139,6 +140,7 @@ impl Dispatch {
             arrivals: parts.arrivals,
             post: parts.post,
             remote,
+            view: parts.view,
             heads,
             repeats: Repeats::new(parts.healing.repeat_window, parts.healing.repeat_ids_max),
             shown: Repeats::new(parts.healing.repeat_window, parts.healing.repeat_ids_max),

@@ -17,7 +17,7 @@ use ports::directory::{Binding, Directory};
 use ports::memory::bus::MemoryBus;
 use ports::memory::directory::MemoryDirectory;
 use ports::memory::registry::MemoryRegistry;
-use ports::{Ambient, Store};
+use ports::{Ambient, Clock, Store};
 use testkit::client::{ClassicClient, V1Client};
 use testkit::http::Http;
 use testkit::poll;
@@ -175,6 +175,17 @@ impl Cluster {
         Ok(self.node(idx))
     }
 
+    /// Starts one more node, whose own clock is ahead of all others.
+    pub(crate) async fn join_ahead(&mut self, by: Duration) -> &Running {
+        let idx = self.nodes.len();
+        let ahead_ms = u64::try_from(by.as_millis()).expect("a short time");
+        let clock = Clock::simulated(Clock::System.unix_ms() + ahead_ms);
+        let ambient = Ambient { clock, ..Ambient::system() };
+        let started = Running::start_at(self.config(idx), self.seams(), ambient).await;
+        self.nodes.push(Some(started.unwrap_or_else(|error| panic!("{}: {error}", name(idx)))));
+        self.node(idx)
+    }
+
     /// The store of a cluster that keeps messages.
     pub(crate) fn kept(&self) -> &FaultyStore {
         self.store.as_ref().expect("this cluster keeps messages")
@@ -215,12 +226,16 @@ pub(crate) struct Running {
 
 impl Running {
     async fn start(config: Config, seams: Seams) -> Result<Running, StartError> {
+        Running::start_at(config, seams, Ambient::system()).await
+    }
+
+    async fn start_at(config: Config, seams: Seams, ambient: Ambient) -> Result<Running, StartError> {
         let process = Process::new();
         let told = Told::default();
         let recorder = told.clone();
         let events = Events::recorded(Arc::new(move |name, text| recorder.push(name, text)));
         let handle = process.runtime().handle().clone();
-        let start = move || handle.block_on(Node::start(config, seams, Ambient::system(), events));
+        let start = move || handle.block_on(Node::start(config, seams, ambient, events));
         let node = tokio::task::spawn_blocking(start).await.expect("a node's start does not panic")?;
         Ok(Running { node, told, _process: process })
     }

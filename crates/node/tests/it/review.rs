@@ -192,3 +192,14 @@ async fn a_change_of_members_is_told_although_the_session_that_asked_for_it_was_
     one.expect_bye(4500).await;
     assert_eq!(two.expect_type("members").await["left"], json!(["1"]));
 }
+
+#[tokio::test]
+async fn what_is_said_after_a_login_is_never_taken_for_older_because_clocks_differ() {
+    let mut cluster = Setup::of(1).start().await;
+    cluster.join_ahead(Duration::from_secs(20)).await;
+    let mut one = cluster.client(0, "1").await;
+    let mut classic = cluster.classic(1, "2").await;
+    let id = one.send_to_user("2", "to a classic client").await;
+    one.expect_answer(&id).await;
+    assert_eq!(classic.expect_message().await.content.as_deref(), Some("to a classic client"));
+}
