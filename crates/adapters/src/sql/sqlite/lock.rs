@@ -24,7 +24,7 @@ impl FileLock {
             Ok(()) => Ok(FileLock { file: Mutex::new(Some(file)) }),
             Err(TryLockError::WouldBlock) => Err(refused(format!(
                 "{} is in use by another process, and nodes cannot share an SQLite file: \
-                 end that process, name another file, or set store: postgres://…",
+                 end that process, or name another file (with `trunkline up`: --data DIR)",
                 path.display()
             ))),
             Err(TryLockError::Error(error)) => {

@@ -65,7 +65,7 @@ async fn a_second_store_on_one_file_is_refused_and_told_what_to_do() {
     let error = SqliteStore::open(&path, &Ambient::system()).await.err().unwrap();
     assert_eq!(error.retry, Retry::Never);
     let line = error.chain();
-    assert!(line.contains("trunkline.db") && line.contains("postgres://"), "{line}");
+    assert!(line.contains("trunkline.db") && line.contains("name another file"), "{line}");
     store.close().await;
     open(&path).await.close().await;
 }
