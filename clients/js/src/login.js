@@ -26,7 +26,7 @@ export class Login {
   constructor({ url, user, device, token, tokenIn = "subprotocol" }) {
     if (!isId(user)) throw new Fault("bad_argument", "user must be 1 to 64 of A-Z a-z 0-9 . _ ~ @ -");
     if (device !== undefined && !isDevice(device)) throw new Fault("bad_argument", "device must be 1 to 32 of A-Z a-z 0-9 . _ ~ @ -");
-    this.#address = new URL(url, globalThis.location?.href);
+    this.#address = addressFrom(url);
     this.#address.protocol = this.#address.protocol.replace(/^http/, "ws");
     this.#address.pathname = `${this.#address.pathname.replace(/\/$/, "")}/${encodeURIComponent(user)}`;
     if (device !== undefined) this.#address.searchParams.set("device", device);
@@ -123,4 +123,11 @@ export class Login {
   get #tokenInHello() {
     return this.#token !== null && (this.#tokenIn === "hello" || !fitsSubprotocol(this.#token));
   }
+}
+
+/** @param {string | URL} url */
+function addressFrom(url) {
+  const address = URL.canParse(url, globalThis.location?.href) ? new URL(url, globalThis.location?.href) : null;
+  if (address !== null && /^(ws|http)s?:$/.test(address.protocol)) return address;
+  throw new Fault("bad_argument", `url must be one such as ws://127.0.0.1:8080/ws, and this is ${url}`);
 }

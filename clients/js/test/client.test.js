@@ -617,5 +617,8 @@ test("garbage from the server costs the connection, not the client", async () =>
 test("a client in the wrong place says so at once", () => {
   assert.throws(() => new Client({ url: server.url, user: "小明", WebSocket }), { code: "bad_argument" });
   assert.throws(() => new Client({ url: server.url, user: "1", device: "two words", WebSocket }), { code: "bad_argument" });
+  for (const url of ["127.0.0.1:8080/ws", "localhost:8080/ws", undefined]) {
+    assert.throws(() => new Client({ url, user: "1", WebSocket }), { code: "bad_argument" }, String(url));
+  }
   if (globalThis.WebSocket === undefined) assert.throws(() => new Client({ url: server.url, user: "1" }), /no WebSocket/);
 });
