@@ -7,7 +7,7 @@
 # if the server dies by itself, the script ends with status 1. Everything listens on 127.0.0.1 only. Data and log lie under BASE_DIR.
 #
 # Environment, all optional
-#   TRUNKLINE_SERVER_CACHE   where the binary is kept (default: BASE_DIR/cache). Absent there, it is built once: 5 minutes without optimisation, which
+#   TRUNKLINE_SERVER_CACHE   where the binary is kept (default: $TRUNKLINE_CACHE, else ~/.cache/trunkline, as for the tests). Absent there, it is built once: 5 minutes without optimisation, which
 #                            is enough for tests (0.3 s to start); RNACOS_RELEASE=1 takes 8 minutes and 2 GB of memory.
 #   RNACOS_FETCH_ONLY=1      build into the cache where absent, print the path of the binary, and leave
 #   RNACOS_FETCH_NEVER=1     end with status 3 where absent
@@ -23,7 +23,7 @@ port=${2:-8848}
 version=${RNACOS_VERSION:-0.8.8}
 mkdir -p "$base/data"
 base=$(cd "$base" && pwd)
-cache=${TRUNKLINE_SERVER_CACHE:-$base/cache}
+cache=${TRUNKLINE_SERVER_CACHE:-${TRUNKLINE_CACHE:-${XDG_CACHE_HOME:-${HOME:-$base}/.cache}/trunkline}}
 root=$cache/rnacos-$version
 binary=$root/bin/rnacos
 

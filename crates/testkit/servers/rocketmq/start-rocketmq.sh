@@ -10,7 +10,8 @@
 #
 # Environment: ROCKETMQ_ROLE   namesrv or broker: only that one, and READY ends with its pid; default both
 #              ROCKETMQ_BROKER_NAME  default broker-a; several brokers of one name server need a name each
-#              ROCKETMQ_CACHE  where the jars are kept (default: BASE_DIR/../rocketmq-cache); filled once, by Maven
+#              ROCKETMQ_CACHE  where the jars are kept (default: $TRUNKLINE_CACHE/rocketmq, else
+#                              ~/.cache/trunkline/rocketmq, as for the tests); filled once, by Maven
 #              ROCKETMQ_HEAP   the broker's heap, default 128m (64m is too little to start)
 #              ROCKETMQ_BROKER_EXTRA  more lines for broker.conf; they win (autoCreateTopicEnable=false, ...)
 #              ROCKETMQ_GRACE  seconds from TERM to KILL for the broker, default 3: a full shutdown takes it 10 to 20 s
@@ -32,7 +33,7 @@ bind=${ROCKETMQ_BIND:-127.0.0.1}
 name=${ROCKETMQ_BROKER_NAME:-broker-a}
 
 # ---- jars: one folder for each version of pom.xml, filled under a lock, put in place by a rename
-cache=${ROCKETMQ_CACHE:-$base/../rocketmq-cache}
+cache=${ROCKETMQ_CACHE:-${TRUNKLINE_CACHE:-${XDG_CACHE_HOME:-${HOME:-$base}/.cache}/trunkline}/rocketmq}
 mkdir -p "$cache"
 cache=$(cd "$cache" && pwd)
 lib=$cache/$(cat "$here/pom.xml" "$here/NoReplicaHa.java" | cksum | cut -d' ' -f1)
