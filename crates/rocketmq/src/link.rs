@@ -236,7 +236,7 @@ impl Keeper {
                     self.publish.send_replace(State::Up(connection));
                     self.watcher.came_up.notify_one();
                     driver.run().await;
-                    info!(address = %self.address, "the connection ended");
+                    info!(address = %self.address, "RocketMQ: the connection ended");
                     self.publish.send_replace(State::Down { failures, last: None });
                 }
                 Err(error) => {

@@ -70,14 +70,14 @@ impl Supervisor {
         loop {
             let look_again = match self.board.next() {
                 Next::TellInterrupted { since, cause } => {
-                    info!(topic = %self.plan.topic, %cause, "deaf");
+                    info!(topic = %self.plan.topic, %cause, "RocketMQ: nothing is heard of a topic");
                     if self.items.send(interrupted(since, cause)).await.is_err() {
                         return;
                     }
                     continue;
                 }
                 Next::TellResumed { gap } => {
-                    info!(topic = %self.plan.topic, ?gap, "hearing again");
+                    info!(topic = %self.plan.topic, ?gap, "RocketMQ: the topic is heard again");
                     if self.items.send(Item::Resumed { gap }).await.is_err() {
                         return;
                     }
