@@ -18,7 +18,7 @@ use crate::hub::Hub;
 use crate::order::Order;
 use crate::parcel::Parcel;
 use crate::session::Session;
-use crate::session::machine::Event;
+use crate::session::event::Event;
 
 /// So many that two conversations seldom meet at one lock.
 const SHARDS: usize = 16;

@@ -21,7 +21,7 @@ use crate::groups::Groups;
 use crate::hub::Hub;
 use crate::lease::View;
 use crate::session::Session;
-use crate::session::machine::Event;
+use crate::session::event::Event;
 
 /// Logins that read the store at once: a storm of reconnects must not become a storm on the store.
 const READS_IN_FLIGHT: usize = 64;

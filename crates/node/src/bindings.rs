@@ -22,7 +22,7 @@ use crate::hub::Hub;
 use crate::lease::View;
 use crate::post::{Letter, Post};
 use crate::session::Session;
-use crate::session::machine::Event;
+use crate::session::event::Event;
 
 /// Calls of this file under way at once: a crowd that leaves must not crowd out those who arrive.
 const CHORES_IN_FLIGHT: usize = 64;

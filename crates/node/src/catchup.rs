@@ -21,7 +21,8 @@ use wire::policy::Dialect;
 use crate::events::{Event as Told, Events};
 use crate::parcel::Parcel;
 use crate::session::Session;
-use crate::session::machine::{CaughtUp, Event, Phase};
+use crate::session::event::{CaughtUp, Event};
+use crate::session::machine::Phase;
 
 /// Reads under way at once: enough to keep a database busy, too few to drown it after a storm of reconnects.
 const READS_IN_FLIGHT: usize = 4;

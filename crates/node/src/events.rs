@@ -6,8 +6,10 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use edge::LogThrottle;
 use ports::PortError;
 use ports::directory::Fingerprint;
+use tokio::time::Instant;
 use tracing::Level;
 use wire::CloseCode;
 use wire::envelope::BadEnvelope;
@@ -211,12 +213,25 @@ impl Events {
         if let Some(recorder) = &self.recorder {
             recorder(name, &event.to_string());
         }
+        let Some(lines_left_out) = event.lines().map_or(Some(0), |lines| lines.take(Instant::now())) else { return };
         match event.level() {
+            Level::WARN if lines_left_out > 0 => tracing::warn!(event = name, lines_left_out, "{event}"),
             Level::ERROR => tracing::error!(event = name, "{event}"),
             Level::WARN => tracing::warn!(event = name, "{event}"),
             Level::INFO => tracing::info!(event = name, "{event}"),
             Level::DEBUG => tracing::debug!(event = name, "{event}"),
             _ => tracing::trace!(event = name, "{event}"),
+        }
+    }
+}
+
+impl Event<'_> {
+    /// What bounds its lines: with a server away, every request of every client fails.
+    fn lines(&self) -> Option<&'static LogThrottle> {
+        static LINES: [LogThrottle; 4] = [const { LogThrottle::new() }; 4];
+        match self {
+            Event::PortFailed { error } => LINES.get(error.seam as usize),
+            _ => None,
         }
     }
 }

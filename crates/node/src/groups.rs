@@ -18,7 +18,7 @@ use wire::id::{Boot, ConversationId, GroupId, Seq, SessionId, UserId};
 use crate::hub::Hub;
 use crate::lease::View;
 use crate::session::Session;
-use crate::session::machine::Event;
+use crate::session::event::Event;
 
 /// The groups of this node's sessions.
 pub struct Groups {

@@ -517,7 +517,7 @@ impl Waits {
             if Instant::now() >= give_up {
                 return Err(held.into());
             }
-            tracing::warn!("waiting for the name: {held}");
+            tracing::warn!("another process has this node's name; waiting until it is gone: {held}");
             tokio::time::sleep(WAIT_LINE_EVERY.min(config.lease.ttl / 3)).await;
         }
     }

@@ -7,7 +7,7 @@ use tokio::time::Instant;
 use wire::CloseCode;
 
 use crate::hub::Hub;
-use crate::session::machine::Event;
+use crate::session::event::Event;
 
 /// Sessions closed in a second, at least: so that a small node is not slow to leave.
 const PER_SECOND: u32 = 100;

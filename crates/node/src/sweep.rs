@@ -20,7 +20,7 @@ use crate::groups::Groups;
 use crate::hub::Hub;
 use crate::lease::View;
 use crate::session::Session;
-use crate::session::machine::Event;
+use crate::session::event::Event;
 
 /// Users of one query.
 const BATCH: usize = 200;

@@ -31,7 +31,8 @@ use crate::events::{Event as Told, Events};
 use crate::health::Health;
 use crate::hub::Hub;
 use crate::requests::Desk;
-use crate::session::machine::{Event, Profile};
+use crate::session::event::Event;
+use crate::session::machine::Profile;
 use crate::session::{Roads, Session, SessionTask};
 use ports::Ambient;
 

@@ -14,7 +14,7 @@ use wire::{CloseCode, ErrorCode};
 use super::ApiState;
 use super::failure::{ErrorBody, Failure};
 use super::input::InPath;
-use crate::session::machine::Event;
+use crate::session::event::Event;
 
 /// A user, as far as the cluster knows.
 #[derive(Debug, Serialize, ToSchema)]

@@ -15,7 +15,7 @@ use crate::arrivals::Arrived;
 use crate::events::Event as Told;
 use crate::parcel::Parcel;
 use crate::session::Session;
-use crate::session::machine::Event;
+use crate::session::event::Event;
 
 /// How long a send waits for room on the way to other nodes: longer than a burst, and not felt by whoever sends.
 const ROOM_WAIT: Duration = Duration::from_millis(200);

@@ -4,6 +4,8 @@ use serde_json::value::RawValue;
 use wire::id::MessageId;
 use wire::{Message, Target};
 
+use super::super::codec::Fault;
+use super::super::event::{CaughtUp, Effect, Effects, Event};
 use super::*;
 
 const USER: &str = "2";

@@ -5,6 +5,7 @@
 //! No lock is held across an await, and none is taken while this one is held but those of those three queues and of the timer.
 
 pub mod codec;
+pub mod event;
 pub mod machine;
 mod rate;
 mod reads;
@@ -27,7 +28,8 @@ use wire::id::{Boot, ConversationId, DeviceId, Seq, SessionId, UserId};
 use wire::limits::Limits;
 use wire::policy::Dialect;
 
-use self::machine::{Effect, Effects, Event, Machine, Phase, Profile};
+use self::event::{Effect, Effects, Event};
+use self::machine::{Machine, Phase, Profile};
 use self::reads::Reads;
 use self::send_queue::{SendQueue, Written};
 pub(crate) use self::socket::{Requests, SessionTask};
@@ -389,7 +391,7 @@ mod tests {
     use tokio_util::task::TaskTracker;
     use wire::frame::Unread;
 
-    use super::machine::CaughtUp;
+    use super::event::CaughtUp;
     use super::*;
     use crate::parcel::Parcel;
 

@@ -15,7 +15,7 @@ use tokio::time::{Instant, timeout};
 use wire::CloseCode;
 
 use super::codec::Decoder;
-use super::machine::Event;
+use super::event::Event;
 use super::rate::Rate;
 use super::{Ending, Request, Session, Writing};
 

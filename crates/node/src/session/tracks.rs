@@ -6,7 +6,7 @@
 use wire::frame::Unread;
 use wire::id::{ConversationId, Seq};
 
-use super::machine::{Effect, Effects};
+use super::event::{Effect, Effects};
 
 /// Sends of this session that its position has not passed yet, remembered so that they are not shown to it. Beyond this many, the oldest may be.
 const OWN_MAX: usize = 256;
