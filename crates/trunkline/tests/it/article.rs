@@ -57,7 +57,7 @@ impl Story {
             assert_eq!(person.hears().await, Heard::in_group(group, from, &text));
         }
 
-        let (one, other) = self.two_apart(Dialect::V1);
+        let (one, other) = self.two_apart(Dialect::V1).await;
         for member in [one, other] {
             self.people[member].join(CLUB).await;
         }
@@ -126,7 +126,7 @@ impl Story {
     }
 
     async fn redis_forgets_everything(&mut self) {
-        let (one, other) = self.two_apart(Dialect::V1);
+        let (one, other) = self.two_apart(Dialect::V1).await;
         for member in [one, other] {
             self.people[member].join(CLUB).await;
         }
@@ -152,7 +152,7 @@ impl Story {
 
     async fn the_broker_restarts(&mut self) {
         self.cluster.servers.rocketmq.broker.stop().await;
-        let (one, other) = self.two_apart(Dialect::V1);
+        let (one, other) = self.two_apart(Dialect::V1).await;
         let asked = Instant::now();
         let to = json!({ "user": self.people[other].user.to_string() });
         let answer = self.people[one].answer_to(&to, "while the broker is away").await;
