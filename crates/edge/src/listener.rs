@@ -14,11 +14,14 @@ use http_body_util::Full;
 use hyper::body::{Body, Incoming};
 use hyper::service::Service;
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio::time::Instant;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::connection::{self, Shared};
 use crate::limits::{ACCEPT_PAUSE_FIRST, ACCEPT_PAUSE_MAX, BACKLOG};
-use crate::{HandshakeLimits, Peer};
+use crate::{HandshakeLimits, LogThrottle, Peer};
+
+static LINES: LogThrottle = LogThrottle::new();
 
 /// The body of an answer that is known in full.
 pub type FullBody = Full<Bytes>;
@@ -88,7 +91,9 @@ where
             Ok((stream, remote)) => {
                 pause = ACCEPT_PAUSE_FIRST;
                 let Some(place) = shared.sockets.take() else {
-                    tracing::warn!(address = %listener.address, "too many sockets that open no WebSocket: closed a new one");
+                    if let Some(lines_left_out) = LINES.take(Instant::now()) {
+                        tracing::warn!(address = %listener.address, lines_left_out, "too many sockets that open no WebSocket: closed a new one");
+                    }
                     continue;
                 };
                 if let Some(peer) = prepare(&stream, remote) {

@@ -6,8 +6,12 @@
 //! Tokens are not looked at here.
 
 use http::{HeaderMap, Request, header};
+use tokio::time::Instant;
 
-use crate::{Answer, Client, Host, Origin, TrustedProxies, client::X_FORWARDED_HOST};
+use crate::{Answer, Client, Host, LogThrottle, Origin, TrustedProxies, client::X_FORWARDED_HOST};
+
+static HOST_LINES: LogThrottle = LogThrottle::new();
+static ORIGIN_LINES: LogThrottle = LogThrottle::new();
 
 /// The rules of one listener.
 #[derive(Debug, Clone)]
@@ -66,7 +70,13 @@ impl Policy {
         if host.and_then(|host| host.parse().ok()).is_some_and(|host: Host| self.is_our_name(&host)) {
             return Ok(());
         }
-        tracing::warn!(host, "refused a Host that is none of ours; see ws.origins and node.advertise");
+        if let Some(lines_left_out) = HOST_LINES.take(Instant::now()) {
+            tracing::warn!(
+                host,
+                lines_left_out,
+                "refused a Host that is none of ours; see ws.origins and node.advertise"
+            );
+        }
         Err(Answer::forbidden("this Host is not served here"))
     }
 
@@ -86,7 +96,13 @@ impl Policy {
         if allowed {
             return Ok(Asker::Browser { origin: text.unwrap_or_default().to_owned() });
         }
-        tracing::warn!(origin = text, "refused a page of this origin; to let it in, add it to ws.origins");
+        if let Some(lines_left_out) = ORIGIN_LINES.take(Instant::now()) {
+            tracing::warn!(
+                origin = text,
+                lines_left_out,
+                "refused a page of this origin; to let it in, add it to ws.origins"
+            );
+        }
         Err(Answer::forbidden("pages of this origin may not connect here"))
     }
 

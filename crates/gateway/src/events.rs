@@ -11,8 +11,14 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use edge::LogThrottle;
+use tokio::time::Instant;
+
 use crate::balance::{Address, Change};
 use crate::drain::Drained;
+
+/// Of an instance that stays in use, because there are too few others, each attempt may fail.
+static INSTANCE_LINES: LogThrottle = LogThrottle::new();
 
 /// Something that happened at a gateway.
 #[derive(Debug)]
@@ -177,7 +183,9 @@ impl Event<'_> {
             Event::Answered { route, status } => tracing::debug!(route, status, "the node answered"),
             Event::InstanceFailed { route, instance, why, left_out } => {
                 let why = chain(*why);
-                tracing::warn!(route, %instance, why, ?left_out, "an instance failed");
+                if let Some(lines_left_out) = INSTANCE_LINES.take(Instant::now()) {
+                    tracing::warn!(route, %instance, why, ?left_out, lines_left_out, "an instance failed");
+                }
             }
             Event::Opened { route, instance } => tracing::debug!(route, %instance, "opened"),
             Event::Closed { route, instance, how } => {

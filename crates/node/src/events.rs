@@ -213,7 +213,9 @@ impl Events {
         if let Some(recorder) = &self.recorder {
             recorder(name, &event.to_string());
         }
-        let Some(lines_left_out) = event.lines().map_or(Some(0), |lines| lines.take(Instant::now())) else { return };
+        let Some(lines_left_out) = event.lines().map_or(Some(0), |lines| lines.take(Instant::now())) else {
+            return;
+        };
         match event.level() {
             Level::WARN if lines_left_out > 0 => tracing::warn!(event = name, lines_left_out, "{event}"),
             Level::ERROR => tracing::error!(event = name, "{event}"),
