@@ -13,20 +13,26 @@ use crate::{
 
 /// A clustered WebSocket messaging server.
 #[derive(Debug, Parser)]
-#[command(name = "trunkline", version, about, long_about = LONG_ABOUT, disable_help_subcommand = true)]
+#[command(name = "trunkline", version, about = ABOUT, long_about = LONG_ABOUT)]
 pub struct Cli {
     /// What to do.
     #[command(subcommand)]
     pub command: Command,
 }
 
-const LONG_ABOUT: &str = "A clustered WebSocket messaging server: a message to a user goes straight to the node that holds that user.
+const ABOUT: &str = "A clustered WebSocket messaging server: begin with `trunkline up`.";
 
-`trunkline up` runs a whole cluster on this machine, with nothing to configure. `trunkline node -c FILE` and `trunkline gateway -c FILE` run one
-of each for real; `trunkline check -c FILE` says beforehand what a file means and what in it is wrong.
+// Broken by hand, for terminals of 80 columns.
+const LONG_ABOUT: &str = "A clustered WebSocket messaging server: a message to a user goes straight to the
+node that holds that user.
 
-Exit codes: 0 drained or done; 64 a bad configuration or argument; 69 something needed never came up, or a port is taken; 1 a defect of
-Trunkline; 130 ended by a second signal.";
+`trunkline up` runs a whole cluster on this machine, with nothing to configure.
+`trunkline node -c FILE` and `trunkline gateway -c FILE` run one of each for real;
+`trunkline check -c FILE` says beforehand what a file means, and what is wrong.
+
+Exit codes: 0 drained or done; 64 a bad configuration or argument; 69 something
+needed never came up or said no, or a port is taken; 1 a defect of Trunkline;
+130 ended by a second signal.";
 
 /// What to do.
 #[derive(Debug, Subcommand)]
@@ -85,7 +91,7 @@ impl Overrides {
 #[derive(Debug, Args)]
 pub struct UpArgs {
     /// How many nodes
-    #[arg(long, value_name = "N", default_value = "3")]
+    #[arg(long, value_name = "N", default_value = "3", value_parser = node_count)]
     pub nodes: NonZeroUsize,
     /// The gateway's port; the HTTP interface is on the next one
     #[arg(long, default_value_t = 8080, value_parser = clap::value_parser!(u16).range(1..=65534))]
@@ -231,6 +237,10 @@ pub struct Target {
     /// The user's token
     #[arg(long)]
     pub token: Option<Secret>,
+}
+
+fn node_count(text: &str) -> Result<NonZeroUsize, &'static str> {
+    text.parse().map_err(|_| "a cluster has one node or more")
 }
 
 impl Cli {

@@ -16,6 +16,10 @@ fn said(output: &Output) -> String {
     String::from_utf8_lossy(&output.stdout).into_owned()
 }
 
+fn complaint(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
 struct File {
     _folder: tempfile::TempDir,
     path: PathBuf,
@@ -41,7 +45,7 @@ fn free_port() -> u16 {
 
 #[test]
 fn help_and_version_end_well_and_a_wrong_argument_ends_with_64() {
-    for arguments in [&["--help"][..], &["up", "--help"], &["--version"]] {
+    for arguments in [&["--help"][..], &["-h"], &["help", "send"], &["up", "--help"], &["--version"]] {
         let output = trunkline(arguments);
         assert_eq!(output.status.code(), Some(0), "{arguments:?}");
         assert!(!output.stdout.is_empty() && output.stderr.is_empty(), "{arguments:?}");
@@ -52,12 +56,33 @@ fn help_and_version_end_well_and_a_wrong_argument_ends_with_64() {
         &["up", "--nodes", "0"],
         &["up", "--port", "65535"],
         &["send", "--user", "1", "hi"],
+        &["send", "--user", "1", "--to", "小明", "hi"],
+        &["tail", "--user", "1", "--url", "127.0.0.1:8080"],
         &["check"],
     ] {
         let output = trunkline(arguments);
         assert_eq!(output.status.code(), Some(64), "{arguments:?}");
         assert!(output.stdout.is_empty() && !output.stderr.is_empty(), "{arguments:?}");
     }
+}
+
+#[test]
+fn help_says_first_what_trunkline_is_and_no_line_is_wider_than_100_columns() {
+    for arguments in [&[][..], &["-h"], &["--help"]] {
+        let output = trunkline(arguments);
+        let said = format!("{}{}", said(&output), complaint(&output));
+        assert!(said.starts_with("A clustered WebSocket messaging server"), "{said}");
+        let too_long: Vec<&str> = said.lines().filter(|line| line.chars().count() > 100).collect();
+        assert_eq!(too_long, [""; 0], "{arguments:?}");
+    }
+}
+
+#[test]
+fn who_finds_nobody_is_told_where_to_look() {
+    let url = format!("ws://127.0.0.1:{}/ws", free_port());
+    let output = trunkline(&["send", "--user", "1", "--to", "2", "--url", &url, "hi"]);
+    assert_eq!(output.status.code(), Some(69));
+    assert!(complaint(&output).contains("is `trunkline up` running"), "{}", complaint(&output));
 }
 
 #[test]

@@ -65,7 +65,9 @@ async fn serve(config: Config, measures: Measures, mut signals: Signals) -> Resu
 /// The line and the exit code of a start that failed.
 pub(super) fn start_failure(error: &StartError) -> Failure {
     match error {
-        StartError::Bind { source, .. } => Failure::unavailable(format!("{error}: {source}")),
+        StartError::Bind { source, .. } => Failure::unavailable(format!(
+            "{error}: {source}; ws.port and api.listen say where a node listens"
+        )),
         StartError::Port(_) | StartError::Ousted(_) => Failure::unavailable(error.to_string()),
     }
 }

@@ -107,6 +107,7 @@ pub(super) async fn drain_on_signal(
     signals: &mut Signals,
     drain: impl Future<Output = ()>,
 ) -> Result<(), Failure> {
+    tracing::info!("draining, because of a signal; a second one ends at once");
     tokio::select! {
         () = drain => Ok(()),
         () = signals.next() => Err(Failure::interrupted()),

@@ -23,6 +23,8 @@ const ANSWER_LIMIT: Duration = Duration::from_secs(10);
 /// The device of `tail` and `send`: no person's, so that nobody is replaced.
 const TAIL_DEVICE: &str = "tail";
 const SEND_DEVICE: &str = "send";
+/// What to do where a token is missing or not accepted.
+const TOKEN_ADVICE: &str = "; give --token, which `trunkline token` makes";
 
 /// Sends one message, and prints what became of it.
 pub fn send(arguments: &SendArgs) -> Exit {
@@ -42,12 +44,12 @@ fn ended(result: Result<(), Failure>) -> Exit {
 }
 
 fn send_one(arguments: &SendArgs) -> Result<(), Failure> {
-    let mut socket = connect(&arguments.target, &arguments.user, SEND_DEVICE)?;
     let to = match (&arguments.to, &arguments.group) {
-        (Some(user), _) => json!({ "user": user }),
+        (Some(user), _) => json!({ "user": user_id("--to", user)? }),
         (None, Some(group)) => json!({ "group": group }),
         (None, None) => return Err(Failure::usage("--to USER or --group GROUP is needed")),
     };
+    let mut socket = connect(&arguments.target, &arguments.user, SEND_DEVICE)?;
     let id = format!("{:032x}", Chance::System.bits());
     let frame = json!({ "type": "send", "id": id, "to": to, "content": { "text": arguments.text } });
     socket.send(Message::text(frame.to_string())).map_err(|error| lost(&error))?;
@@ -65,7 +67,8 @@ fn send_one(arguments: &SendArgs) -> Result<(), Failure> {
             ("error", _) => {
                 let code = frame.code.as_ref().and_then(serde_json::Value::as_str).unwrap_or_default();
                 let reason = frame.reason.unwrap_or_default();
-                return Err(Failure::unavailable(format!("refused, {code}: {reason}")));
+                let advice = if code == "unauthorized" { TOKEN_ADVICE } else { "" };
+                return Err(Failure::unavailable(format!("refused, {code}: {reason}{advice}")));
             }
             ("bye", _) => return Err(Failure::unavailable(format!("the server ended the session: {text}"))),
             _ => {}
@@ -99,16 +102,20 @@ struct Frame {
 }
 
 fn connect(target: &Target, user: &str, device: &str) -> Result<WebSocket<TcpStream>, Failure> {
-    let user: wire::id::UserId = user.parse().map_err(|error| Failure::usage(format!("--user: {error}")))?;
-    let url = Url::parse(&target.url).map_err(|error| Failure::usage(format!("--url: {error}")))?;
-    if url.scheme() != "ws" {
+    let user = user_id("--user", user)?;
+    if !target.url.starts_with("ws://") {
         return Err(Failure::usage("--url: must begin with ws:// (wss:// is not supported yet)"));
     }
+    let url = Url::parse(&target.url).map_err(|error| Failure::usage(format!("--url: {error}")))?;
     let host = url.host_str().ok_or_else(|| Failure::usage("--url: names no host"))?;
     let port = url.port_or_known_default().unwrap_or(80);
     let at = format!("{host}:{port}");
     let stream = TcpStream::connect((host.trim_matches(['[', ']']), port));
-    let stream = stream.map_err(|error| Failure::unavailable(format!("nobody answers at {at}: {error}")))?;
+    let stream = stream.map_err(|error| {
+        Failure::unavailable(format!(
+            "nobody answers at {at}: {error}; is `trunkline up` running, and --url right?"
+        ))
+    })?;
     let limited = stream.set_read_timeout(Some(ANSWER_LIMIT)).and_then(|()| stream.set_nodelay(true));
     limited.map_err(|error| Failure::unavailable(format!("{at}: {error}")))?;
     let request = request(&url, &user, device, target)?;
@@ -116,13 +123,24 @@ fn connect(target: &Target, user: &str, device: &str) -> Result<WebSocket<TcpStr
         Ok((socket, _response)) => Ok(socket),
         Err(HandshakeError::Failure(tungstenite::Error::Http(answer))) => {
             let body = answer.body().as_deref().map(String::from_utf8_lossy).unwrap_or_default();
-            Err(Failure::unavailable(format!("{at} answered {}: {body}", answer.status())))
+            let advice = match answer.status() {
+                http::StatusCode::NOT_FOUND => "; --url ends with the path before the user, such as /ws",
+                http::StatusCode::UNAUTHORIZED => TOKEN_ADVICE,
+                _ => "",
+            };
+            Err(Failure::unavailable(format!("{at} answered {}: {body}{advice}", answer.status())))
         }
         Err(HandshakeError::Failure(error)) => Err(Failure::unavailable(format!("{at}: {error}"))),
         Err(HandshakeError::Interrupted(_)) => {
             Err(Failure::unavailable(format!("{at} did not answer in time")))
         }
     }
+}
+
+fn user_id(flag: &str, text: &str) -> Result<wire::id::UserId, Failure> {
+    text.parse().map_err(|error| {
+        Failure::usage(format!("{flag}: {error}; of another name the chat page makes an id, and shows it"))
+    })
 }
 
 fn request(url: &Url, user: &wire::id::UserId, device: &str, target: &Target) -> Result<Request, Failure> {

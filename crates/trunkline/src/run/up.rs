@@ -118,7 +118,7 @@ async fn serve(
             return Err(Failure::unavailable(refused.to_string()));
         }
         why = ousted(&nodes) => {
-            stop(&nodes).await;
+            futures_util::future::join_all(nodes.iter().map(|node| node.abandon())).await;
             return Err(Failure::unavailable(why.to_string()));
         }
     }
@@ -137,8 +137,10 @@ async fn serve(
 }
 
 fn bind(address: SocketAddr) -> Result<Listener, Failure> {
-    Listener::bind(address)
-        .map_err(|error| Failure::unavailable(format!("cannot listen on {address}: {error}")))
+    Listener::bind(address).map_err(|error| {
+        let advice = "`up` takes two ports, --port and the next one: try another --port";
+        Failure::unavailable(format!("cannot listen on {address}: {error}; {advice}"))
+    })
 }
 
 /// Waits until one of the nodes must not be any more.
