@@ -18,6 +18,13 @@ export function showNewChat(actions) {
   const hint = el("p", { id: "new-hint", class: "hint", "aria-live": "polite" });
   const submit = el("button", { class: "button is-main", type: "submit", testid: "new-open" });
   const kinds = ["person", "group"].map((kind) => el("input", { type: "radio", name: "kind", id: `kind-${kind}`, value: kind, class: "choice-input", testid: `kind-${kind}` }));
+  // Who points at a kind wants to write next; who moves by arrow keys stays among the kinds.
+  const pick = (/** @type {HTMLInputElement} */ kind) => (/** @type {Event} */ event) => {
+    event.preventDefault();
+    kind.checked = true;
+    relabel();
+    name.focus();
+  };
   const isGroup = () => kinds[1].checked;
   const relabel = () => {
     label.textContent = say(isGroup() ? "groupLabel" : "personLabel");
@@ -63,7 +70,7 @@ export function showNewChat(actions) {
           },
         },
       },
-      el("div", { class: "choice", role: "radiogroup", "aria-label": say("newChat") }, kinds[0], el("label", { for: "kind-person", class: "choice-label", text: say("person") }), kinds[1], el("label", { for: "kind-group", class: "choice-label", text: say("group") })),
+      el("div", { class: "choice", role: "radiogroup", "aria-label": say("newChat") }, kinds[0], el("label", { for: "kind-person", class: "choice-label", text: say("person"), on: { click: pick(kinds[0]) } }), kinds[1], el("label", { for: "kind-group", class: "choice-label", text: say("group"), on: { click: pick(kinds[1]) } })),
       label,
       name,
       hint,

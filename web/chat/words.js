@@ -42,7 +42,7 @@ export const WORDS = {
     signOut: "Sign out",
     shortcuts: "Shortcuts",
     back: "Back to the list",
-    emptyListTitle: "Nobody here yet",
+    emptyListTitle: "No conversations yet",
     emptyListText: "Open a second window, sign in with another name, and write to each other.",
     emptyMainTitle: "Choose a conversation",
     emptyMainText: "Or start one: with a person, a group, or everyone.",
@@ -118,7 +118,7 @@ export const WORDS = {
   },
   zh: {
     tagline: "跨节点收发消息，有序，不重，不丢。",
-    signInTitle: "请问您是？",
+    signInTitle: "怎么称呼您？",
     nameLabel: "您的名字",
     namePlaceholder: "例如 小明 或 Alice",
     nameHint: "任何名字都可以。再开一个窗口，换一个名字试试。",
