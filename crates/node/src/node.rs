@@ -301,6 +301,7 @@ impl Node {
             events: events.clone(),
             tasks: front.tasks.clone(),
             closed: closed.clone(),
+            stop: front.stop.clone(),
             keeps: seams.store.is_some(),
         });
         let service = service_fn(move |request| admission.clone().answer(request));
@@ -412,9 +413,18 @@ impl Node {
 
     /// Ends the node: sessions that are left are closed at once, their places are given up, and nothing of it runs afterwards.
     pub async fn stop(&self) {
+        self.end(CloseCode::Draining).await;
+    }
+
+    /// The same, for a node that must not be any more: its clients are told that its lease is lost.
+    pub async fn abandon(&self) {
+        self.end(CloseCode::LeaseLost).await;
+    }
+
+    async fn end(&self, code: CloseCode) {
         self.rooms.draining.store(true, Ordering::Relaxed);
         self.rooms.closed.store(true, Ordering::Relaxed);
-        pace::close_all(&self.rooms.hub, CloseCode::Draining, Duration::ZERO).await;
+        pace::close_all(&self.rooms.hub, code, Duration::ZERO).await;
         self.rooms.front.stop.cancel();
         self.rooms.front.tasks.close();
         let _in_time = tokio::time::timeout(LAST_CHORES_LIMIT, self.rooms.front.tasks.wait()).await;

@@ -18,6 +18,7 @@ use http_body_util::Full;
 use hyper::body::Incoming;
 use ports::directory::Slot;
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use wire::error_code::Refusal;
 use wire::id::UserId;
@@ -68,6 +69,8 @@ pub struct Admission {
     pub tasks: TaskTracker,
     /// True once nobody is let in any more.
     pub closed: Arc<AtomicBool>,
+    /// The end of the node: sessions that still owe a token are in no hub, and are ended by it.
+    pub stop: CancellationToken,
     /// False where nothing is kept.
     pub keeps: bool,
 }
@@ -251,12 +254,18 @@ impl Admission {
             }
             std::future::pending::<()>().await;
         };
+        let leaving = async {
+            self.stop.cancelled().await;
+            session.apply(Event::Evict(CloseCode::Draining), Instant::now());
+            std::future::pending::<()>().await;
+        };
         let desk = self.desk.clone();
         let task = SessionTask::new(&session, &*desk).run(socket, &first);
         // Greeted while its first frames are read: what it asks for early is worked off like everything else.
         let (code, by_client) = tokio::select! {
             ended = task => ended,
             () = greeting => return,
+            () = leaving => return,
         };
         self.arriving.left(&session);
         drop(held);

@@ -90,6 +90,8 @@ struct Core {
     /// Since when the socket takes nothing although something waits.
     stalled: Option<Instant>,
     requests: VecDeque<Request>,
+    /// A request is being worked off: nothing is read meanwhile, so a pong may lie unread.
+    working: bool,
     pause: Option<Duration>,
     reads: Reads,
     /// The turn in which the timer asks next; `None` before the session has its socket.
@@ -142,6 +144,7 @@ impl Session {
                 begun: false,
                 stalled: None,
                 requests: VecDeque::new(),
+                working: false,
                 pause: None,
                 reads: Reads::new(),
                 turn: None,
@@ -204,7 +207,14 @@ impl Session {
             return;
         }
         if deadline <= now {
-            let stalled = self.core().stalled.is_some_and(|since| since + self.limits.write_timeout <= now);
+            let (stalled, working) = {
+                let core = self.core();
+                (core.stalled.is_some_and(|since| since + self.limits.write_timeout <= now), core.working)
+            };
+            if working && !stalled {
+                // Not the client's silence, but ours.
+                self.apply(Event::Heard, now);
+            }
             self.apply(if stalled { Event::Stalled } else { Event::Tick }, now);
         }
         self.watch(now);

@@ -137,7 +137,12 @@ impl<'a> SessionTask<'a> {
                 Err(fault) => return self.session.apply(Event::Broken(fault), Instant::now()),
             }
             loop {
-                let request = self.session.core().requests.pop_front();
+                let request = {
+                    let mut core = self.session.core();
+                    let request = core.requests.pop_front();
+                    core.working = request.is_some();
+                    request
+                };
                 let Some(request) = request else { break };
                 // Boxed, so that a session that only listens does not carry the room for it.
                 let work = Box::pin(self.requests.perform(self.session, request));

@@ -171,3 +171,17 @@ async fn a_pong_means_that_everything_before_its_ping_was_answered() {
     let expected: Vec<String> = (0..10).map(|round| format!("s{round}")).chain(["p".to_owned()]).collect();
     assert_eq!(order, expected);
 }
+
+#[tokio::test]
+async fn a_request_that_takes_long_is_not_taken_for_the_clients_silence() {
+    let quick = |limits: &mut wire::limits::Limits| {
+        limits.ping_every = Duration::from_millis(100);
+        limits.pong_timeout = Duration::from_millis(100);
+    };
+    let cluster = Setup::of(1).limits(quick).start().await;
+    let mut one = cluster.client(0, "1").await;
+    cluster.kept().slow_writes(Duration::from_millis(800));
+    let id = one.send_to_user("2", "slowly").await;
+    assert_eq!(one.expect_answer(&id).await["type"], "receipt");
+    one.ping().await;
+}
