@@ -18,7 +18,7 @@ use std::process::ExitCode;
 const VERBS: [(&str, &str); 6] = [
     (
         "test",
-        "install what the tests need, run all of them, end with `N passed, N failed`; words after it pick test programs",
+        "install what the tests need, run all of them, end with `N passed, N failed`; words after it pick parts: rust, js, page, or a crate",
     ),
     ("lint", "formatting, clippy, and the rules of the house; what CI checks besides the tests"),
     ("install", "only install what the tests need"),

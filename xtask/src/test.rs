@@ -7,15 +7,24 @@ use crate::install;
 use crate::shell::{Done, Problem, cargo, cargo_program, program, root, show};
 use crate::tally::Tally;
 
+/// What a word may name beside a crate.
+const PARTS: [&str; 3] = ["rust", "js", "page"];
+
 /// Runs the tests; with words, only the parts that they name: `rust`, `js`, `page`, or the name of a crate.
 pub fn run(words: &[String]) -> Done {
+    let is_known =
+        |word: &str| PARTS.contains(&word) || word == "xtask" || root().join("crates").join(word).is_dir();
+    // Said before the build, which takes minutes.
+    if let Some(word) = words.iter().find(|word| !is_known(word.as_str())) {
+        return Err(Problem(format!("`{word}` is no part: write rust, js, page or the name of a crate")));
+    }
     let wants = |word: &str| words.is_empty() || words.iter().any(|wanted| wanted == word);
     install::run_beside(|| cargo(&["test", "--workspace", "--no-run"]))?;
     let mut tally = Tally::default();
     if words.is_empty() || wants("rust") {
         tally = tally + rust(&["--workspace"])?;
     }
-    for package in words.iter().filter(|word| !["rust", "js", "page"].contains(&word.as_str())) {
+    for package in words.iter().filter(|word| !PARTS.contains(&word.as_str())) {
         tally = tally + rust(&["--package", package])?;
     }
     if wants("js") {
