@@ -43,8 +43,8 @@ use crate::groups::Groups;
 use crate::health::Health;
 use crate::hub::Hub;
 use crate::lease::View;
-use crate::node::Seams;
 use crate::requests::Desk;
+use crate::seams::Seams;
 
 /// What the HTTP interface stands on.
 #[derive(Clone)]
