@@ -20,6 +20,8 @@ use crate::parcel::Parcel;
 pub enum Event<'a> {
     /// Something arrived on the socket: the client is alive.
     Heard,
+    /// We have read nothing for so long, because a back end was slow: what comes at once now is not the client's haste.
+    Excused(Duration),
     /// The client sent this.
     Incoming(Incoming),
     /// The client's bytes cannot be read on.

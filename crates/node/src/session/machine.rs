@@ -130,6 +130,12 @@ impl Machine {
                 self.pinged = None;
                 Effects::new()
             }
+            Event::Excused(stalled) => {
+                if let Some(rate) = &mut self.rate {
+                    rate.excuse(stalled, now);
+                }
+                Effects::new()
+            }
             Event::Incoming(incoming) => self.incoming(incoming, now),
             Event::Broken(fault) => self.close(fault.close_code()),
             Event::Admitted { expires } => {

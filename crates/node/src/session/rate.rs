@@ -11,30 +11,65 @@ pub(crate) struct Rate {
     tolerance: Duration,
     /// When the next send would be due if all were evenly spaced.
     due: Option<Instant>,
+    /// Time in which we read nothing: what was sent in it comes at once, and is not the client's haste.
+    excused: Duration,
+    /// Until when that counts: as long again as it lasted.
+    excused_until: Option<Instant>,
 }
+
+/// What a client is excused for at most: a stall of ours that is longer ends otherwise.
+const EXCUSED_MAX: Duration = Duration::from_secs(60);
 
 impl Rate {
     /// `per_second` in the long run, `burst` at once after a pause. `None` for no limit.
     pub(crate) fn new(per_second: u32, burst: u32) -> Option<Rate> {
         let interval = Duration::from_secs(1).checked_div(per_second)?;
-        Some(Rate { interval, tolerance: interval * burst.saturating_sub(1), due: None })
+        Some(Rate {
+            interval,
+            tolerance: interval * burst.saturating_sub(1),
+            due: None,
+            excused: Duration::ZERO,
+            excused_until: None,
+        })
     }
 
     /// Takes one send, or says how long to wait for it.
     pub(crate) fn take(&mut self, now: Instant) -> Result<(), Duration> {
         let due = self.due.map_or(now, |due| due.max(now));
         let early = due.saturating_duration_since(now);
-        if early > self.tolerance {
-            return Err(early - self.tolerance);
+        if self.excused_until.is_some_and(|until| until < now) {
+            (self.excused, self.excused_until) = (Duration::ZERO, None);
+        }
+        let tolerance = self.tolerance + self.excused;
+        if early > tolerance {
+            return Err(early - tolerance);
         }
         self.due = Some(due + self.interval);
         Ok(())
+    }
+
+    /// We have read nothing for so long, because a back end was slow.
+    pub(crate) fn excuse(&mut self, stalled: Duration, now: Instant) {
+        self.excused = (self.excused + stalled).min(EXCUSED_MAX);
+        self.excused_until = Some(now + self.excused);
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_was_sent_while_we_stalled_is_not_taken_for_haste() {
+        let start = Instant::now();
+        let mut rate = Rate::new(10, 3).unwrap();
+        assert!(rate.take(start).is_ok());
+        let later = start + Duration::from_secs(2);
+        rate.excuse(Duration::from_secs(2), later);
+        assert_eq!((0..40).filter(|_| rate.take(later).is_ok()).count(), 23);
+        let calm = later + Duration::from_secs(60);
+        assert_eq!((0..40).filter(|_| rate.take(calm).is_ok()).count(), 3, "once, and not for ever");
+    }
 
     #[test]
     fn a_burst_passes_and_then_the_rate_holds() {

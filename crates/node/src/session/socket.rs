@@ -32,6 +32,9 @@ const FRAMES_BURST_MIN: u32 = 600;
 /// Frames that are worked off before others have their turn: one client that sends without end must not keep a worker.
 const FRAMES_IN_TURN: u32 = 32;
 
+/// A request that took longer has held up those behind it.
+const QUICK: Duration = Duration::from_millis(100);
+
 /// Works off what a client asks for.
 #[async_trait]
 pub(crate) trait Requests: Send + Sync {
@@ -146,10 +149,15 @@ impl<'a> SessionTask<'a> {
                 let Some(request) = request else { break };
                 // Boxed, so that a session that only listens does not carry the room for it.
                 let work = Box::pin(self.requests.perform(self.session, request));
+                let began = Instant::now();
                 tokio::select! {
                     () = work => {}
                     // An eviction does not wait for a slow back end; a send goes on by itself.
                     () = self.session.until_ending() => return,
+                }
+                let took = began.elapsed();
+                if took > QUICK {
+                    self.session.apply(Event::Excused(took), Instant::now());
                 }
             }
             let pause = self.session.core().pause.take();

@@ -74,7 +74,11 @@ async fn leaving_a_group_on_whichever_road_stops_delivery_within_a_second_on_eve
     assert_eq!(removed.status, 204, "{removed:?}");
     let id = one.send_to_group("g", 2).await;
     one.expect_answer(&id).await;
-    two.expect_silence(QUIET).await;
+    for (client, user) in [(&mut two, "2"), (&mut three, "3")] {
+        one.send_to_user(user, "the end").await;
+        let message = client.expect_type("message").await;
+        assert_eq!(message["content"], "the end", "nothing of the group came before it");
+    }
     for (client, name) in [(&mut two, "left"), (&mut three, "was removed")] {
         let id = client.send_to_group("g", name).await;
         assert_eq!(client.expect_answer(&id).await["code"], "forbidden", "{name}");
