@@ -61,9 +61,10 @@ pub(super) async fn show(
     State(api): State<ApiState>,
     InPath(user): InPath<UserId>,
 ) -> Result<Json<User>, Failure> {
-    let mut sessions: Vec<LiveSession> =
-        bindings(&api, &user).await?.into_iter().map(LiveSession::from).collect();
-    sessions.sort_by_key(|session| (session.since, session.session));
+    let mut bindings = bindings(&api, &user).await?;
+    // The generation says which login came first, also of two in one millisecond.
+    bindings.sort_by_key(|binding| binding.generation);
+    let sessions: Vec<LiveSession> = bindings.into_iter().map(LiveSession::from).collect();
     Ok(Json(User { user, online: !sessions.is_empty(), sessions }))
 }
 
