@@ -226,10 +226,11 @@ test("the server is killed and comes back: the page says so, and shows what was 
   await ming.page.context().setOffline(false);
   await ming.online(RECONNECT_PATIENCE_MS);
 
+  // First, because the banner stays for six seconds only.
+  await until(async () => /Connected again. 3 new/.test(await ming.get("banner-text").textContent()), "what was missed is counted");
   await ming.hears("before", "written while away 1", "written while away 2", "third");
   await ming.get("divider").waitFor();
   assert.match(await ming.get("divider").textContent(), /away/);
-  await until(async () => /Connected again. 3 new/.test(await ming.get("banner-text").textContent()), "what was missed is counted");
   await alice.hears("before", "written while away 1", "written while away 2", "third");
   await ming.get("banner").waitFor({ state: "hidden" });
   await ming.say("and live again");
