@@ -203,7 +203,7 @@ impl Arrivals {
     async fn reload(self: Arc<Self>, group: GroupId) {
         let Some(store) = &self.store else { return };
         loop {
-            match self.reload_once(&**store, &group).await {
+            match self.groups.read_again(&**store, &group, &[]).await {
                 Ok(()) => break,
                 Err(error) => {
                     self.events.tell(Told::PortFailed { error: &error });
@@ -215,16 +215,6 @@ impl Arrivals {
         let now = Instant::now();
         for arrived in waited.unwrap_or_default() {
             self.deliver(&arrived, now);
-        }
-    }
-
-    async fn reload_once(&self, store: &dyn Store, group: &GroupId) -> Result<(), ports::PortError> {
-        match store.rosters(std::slice::from_ref(group)).await?.pop().flatten() {
-            Some(roster) => self.groups.adopt(&roster).await,
-            None => {
-                self.groups.dissolve(group);
-                Ok(())
-            }
         }
     }
 

@@ -247,6 +247,22 @@ impl Groups {
         Ok(())
     }
 
+    /// Reads the members of a group and takes them in, as [`Groups::admit`]; one that is gone is dissolved.
+    pub async fn read_again(
+        &self,
+        store: &dyn Store,
+        group: &GroupId,
+        joined: &[UserId],
+    ) -> Result<(), PortError> {
+        match store.rosters(std::slice::from_ref(group)).await?.pop().flatten() {
+            Some(roster) => self.admit(store, &roster, joined).await,
+            None => {
+                self.dissolve(group);
+                Ok(())
+            }
+        }
+    }
+
     /// A group is gone: its sessions leave it.
     pub fn dissolve(&self, group: &GroupId) {
         let Some(entry) = self.find(group) else { return };
@@ -268,15 +284,6 @@ impl Groups {
         entry.map_or_else(Vec::new, |entry| {
             entry.state().members.iter().map(|member| member.session.clone()).collect()
         })
-    }
-
-    /// The groups that have sessions here.
-    pub fn present(&self) -> Vec<GroupId> {
-        self.groups()
-            .iter()
-            .filter(|(_, group)| !group.state().members.is_empty())
-            .map(|(id, _)| id.clone())
-            .collect()
     }
 
     /// Tells the directory of all interest again, under the present boot.

@@ -133,17 +133,8 @@ impl Sweep {
         if !concerns_us {
             return;
         }
-        let adopted = async {
-            match store.rosters(std::slice::from_ref(group)).await?.pop().flatten() {
-                Some(roster) => self.groups.admit(&**store, &roster, &change.joined).await,
-                None => {
-                    self.groups.dissolve(group);
-                    Ok(())
-                }
-            }
-        };
         // Without an answer, the next message of the group or the sweep brings it.
-        self.report(adopted.await);
+        self.report(self.groups.read_again(&**store, group, &change.joined).await);
     }
 
     /// The sessions of one share of the turn, spread by their ids.

@@ -89,11 +89,6 @@ impl UserId {
     pub fn as_integer(&self) -> Option<i64> {
         canonical_integer(&self.0)
     }
-
-    /// The id written by an older client or service as an integer.
-    pub fn from_integer(id: i64) -> UserId {
-        UserId(id.to_string().into())
-    }
 }
 
 impl GroupId {
@@ -113,11 +108,6 @@ impl GroupId {
     /// The id as the 64-bit integer that the older Java service knows, if it is one in canonical form.
     pub fn as_integer(&self) -> Option<i64> {
         canonical_integer(&self.0)
-    }
-
-    /// The id written by an older client or service as an integer.
-    pub fn from_integer(id: i64) -> GroupId {
-        GroupId(id.to_string().into())
     }
 }
 
@@ -271,15 +261,6 @@ pub type Seq = u64;
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ConversationId(Arc<str>);
 
-/// What a conversation is, taken apart.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum ConversationKind {
-    /// Between two users, or one with oneself.
-    Direct(UserId, UserId),
-    /// In a group.
-    Group(GroupId),
-}
-
 impl ConversationId {
     /// The conversation of two users, whichever is named first.
     pub fn direct(one: &UserId, other: &UserId) -> ConversationId {
@@ -322,16 +303,6 @@ impl ConversationId {
     pub fn is_between(&self, user: &UserId) -> bool {
         let pair = self.0.strip_prefix("d:").and_then(|pair| pair.split_once(':'));
         pair.is_some_and(|(first, second)| first == user.as_str() || second == user.as_str())
-    }
-
-    /// The conversation taken apart.
-    pub fn kind(&self) -> ConversationKind {
-        match (self.users(), self.group_id()) {
-            (Some((first, second)), _) => ConversationKind::Direct(first, second),
-            (None, Some(group)) => ConversationKind::Group(group),
-            // Parsing lets nothing else in.
-            (None, None) => ConversationKind::Group(GroupId(self.0.clone())),
-        }
     }
 }
 

@@ -109,11 +109,6 @@ impl Machine {
         self.phase
     }
 
-    /// The conversations that it is being told, and how far it has come in each.
-    pub fn positions(&self) -> impl Iterator<Item = (&ConversationId, Option<Seq>)> {
-        self.tracks.positions()
-    }
-
     /// How far it has come in a conversation.
     pub fn position(&self, conversation: &ConversationId) -> Option<Seq> {
         self.tracks.position(conversation)

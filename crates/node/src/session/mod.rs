@@ -24,7 +24,7 @@ use tokio::time::Instant;
 use wire::CloseCode;
 use wire::classic::ClassicFrame;
 use wire::frame::ClientFrame;
-use wire::id::{Boot, ConversationId, DeviceId, Seq, SessionId, UserId};
+use wire::id::{Boot, DeviceId, SessionId, UserId};
 use wire::limits::Limits;
 use wire::policy::Dialect;
 
@@ -239,16 +239,6 @@ impl Session {
         self.roads.wheel.put(self, turn);
     }
 
-    /// How far it has come in a conversation.
-    pub fn position(&self, conversation: &ConversationId) -> Option<Seq> {
-        self.core().machine.position(conversation)
-    }
-
-    /// The conversations that it has a position in.
-    pub fn conversations(&self) -> Vec<ConversationId> {
-        self.core().machine.positions().map(|(conversation, _)| conversation.clone()).collect()
-    }
-
     /// The generation of its claim, once it was claimed.
     pub fn generation(&self) -> Option<u64> {
         self.generation.get().copied()
@@ -402,6 +392,8 @@ mod tests {
     use wire::frame::Unread;
 
     use super::event::CaughtUp;
+    use wire::id::{ConversationId, Seq};
+
     use super::*;
     use crate::parcel::Parcel;
 

@@ -44,11 +44,6 @@ impl Tracks {
         Tracks { tracks: Vec::new(), own: Vec::new() }
     }
 
-    /// Each conversation and its position.
-    pub fn positions(&self) -> impl Iterator<Item = (&ConversationId, Option<Seq>)> {
-        self.tracks.iter().map(|(conversation, track)| (conversation, track.position))
-    }
-
     /// The position in one conversation.
     pub fn position(&self, conversation: &ConversationId) -> Option<Seq> {
         let idx = self.find(conversation).ok()?;
