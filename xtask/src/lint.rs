@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use crate::shell::{Done, Problem, cargo, cargo_program, root};
 
 /// Which crates of ours a crate may depend on; what stands in brackets is for its tests alone.
-const EDGES: [(&str, &[&str], &[&str]); 10] = [
+const EDGES: [(&str, &[&str], &[&str]); 13] = [
     ("wire", &[], &[]),
     ("ports", &["wire"], &[]),
     ("edge", &["wire"], &["testkit"]),
@@ -16,6 +16,9 @@ const EDGES: [(&str, &[&str], &[&str]); 10] = [
     ("gateway", &["wire", "ports", "edge"], &["testkit"]),
     ("trunkline", &["wire", "ports", "edge", "adapters", "node", "gateway"], &["testkit"]),
     ("testkit", &["wire", "ports"], &[]),
+    ("sim", &["wire", "ports", "edge", "node", "testkit"], &[]),
+    ("chaos", &["wire", "testkit"], &[]),
+    ("bench", &["wire", "testkit"], &[]),
     ("xtask", &[], &[]),
 ];
 

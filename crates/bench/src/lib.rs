@@ -1,0 +1,1 @@
+//! What a message costs, beside reference servers in the same run.

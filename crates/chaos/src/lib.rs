@@ -1,0 +1,1 @@
+//! A cluster on real servers, broken on a seeded schedule and judged by its facts.
