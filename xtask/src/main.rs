@@ -8,6 +8,7 @@ mod code_map;
 mod docs;
 mod install;
 mod lint;
+mod proofs;
 mod shell;
 mod tally;
 mod test;
