@@ -12,6 +12,7 @@ pub mod cluster;
 mod connection;
 pub mod http;
 pub mod java;
+pub mod judge;
 pub mod poll;
 pub mod ports;
 pub mod process;
