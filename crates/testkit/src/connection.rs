@@ -1,11 +1,13 @@
-//! A TCP connection read with deadlines: what the raw WebSocket client and the HTTP client stand on.
+//! A connection read with deadlines, over TCP or over any stream: what the raw WebSocket client and the HTTP client stand on.
 
 use std::fmt;
 use std::io::{self, ErrorKind};
+use std::pin::Pin;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use socket2::SockRef;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::net::{TcpSocket, TcpStream, lookup_host};
 use tokio::time::{Instant, timeout_at};
 
@@ -55,9 +57,20 @@ impl From<io::Error> for Ended {
 /// A connection and what was read from it ahead.
 #[derive(Debug)]
 pub(crate) struct Connection {
-    stream: TcpStream,
+    stream: Stream,
     ahead: Vec<u8>,
 }
+
+/// What a connection goes over.
+enum Stream {
+    Tcp(TcpStream),
+    Other(Box<dyn Duplex>),
+}
+
+/// Bytes in both directions.
+trait Duplex: AsyncRead + AsyncWrite + Send + Sync + Unpin {}
+
+impl<T: AsyncRead + AsyncWrite + Send + Sync + Unpin> Duplex for T {}
 
 impl Connection {
     /// Connects to `host:port`; a small `receive_buffer_bytes` makes a client that does not read felt early.
@@ -70,12 +83,20 @@ impl Connection {
         }
         let stream = socket.connect(address).await?;
         stream.set_nodelay(true)?;
-        Ok(Self { stream, ahead: Vec::new() })
+        Ok(Self { stream: Stream::Tcp(stream), ahead: Vec::new() })
     }
 
-    /// The local port, as the server sees it.
+    /// Goes over a stream that is there already, in memory say.
+    pub(crate) fn over(stream: impl AsyncRead + AsyncWrite + Send + Sync + Unpin + 'static) -> Self {
+        Self { stream: Stream::Other(Box::new(stream)), ahead: Vec::new() }
+    }
+
+    /// The local port, as the server sees it; only TCP has one.
     pub(crate) fn local_port(&self) -> io::Result<u16> {
-        self.stream.local_addr().map(|address| address.port())
+        match &self.stream {
+            Stream::Tcp(stream) => stream.local_addr().map(|address| address.port()),
+            Stream::Other(_) => Err(ErrorKind::Unsupported.into()),
+        }
     }
 
     pub(crate) async fn write(&mut self, bytes: &[u8]) -> Result<(), Ended> {
@@ -89,9 +110,11 @@ impl Connection {
         Ok(self.stream.shutdown().await?)
     }
 
-    /// Goes away with an RST.
+    /// Goes away with an RST, over TCP; any other stream is dropped.
     pub(crate) fn vanish(self) {
-        self.stream.set_zero_linger().ok();
+        if let Stream::Tcp(stream) = &self.stream {
+            stream.set_zero_linger().ok();
+        }
     }
 
     /// Exactly `length` bytes.
@@ -143,6 +166,51 @@ impl Connection {
         match timeout_at(end, read).await.map_err(|_| Ended::TimedOut)?? {
             0 => Err(Ended::Eof),
             _ => Ok(()),
+        }
+    }
+}
+
+impl fmt::Debug for Stream {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Tcp(stream) => stream.fmt(f),
+            Self::Other(_) => f.write_str("a stream"),
+        }
+    }
+}
+
+impl AsyncRead for Stream {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Tcp(stream) => Pin::new(stream).poll_read(cx, buffer),
+            Self::Other(stream) => Pin::new(stream).poll_read(cx, buffer),
+        }
+    }
+}
+
+impl AsyncWrite for Stream {
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        match self.get_mut() {
+            Self::Tcp(stream) => Pin::new(stream).poll_write(cx, bytes),
+            Self::Other(stream) => Pin::new(stream).poll_write(cx, bytes),
+        }
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Tcp(stream) => Pin::new(stream).poll_flush(cx),
+            Self::Other(stream) => Pin::new(stream).poll_flush(cx),
+        }
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Tcp(stream) => Pin::new(stream).poll_shutdown(cx),
+            Self::Other(stream) => Pin::new(stream).poll_shutdown(cx),
         }
     }
 }

@@ -1,7 +1,7 @@
 //! The directory of one process: its nodes share one, and every call on it is atomic.
 //!
 //! Its clock is the ambient one and its maps are sorted, so under a simulated clock a run can be repeated exactly.
-//! It can be cut off and mended, and wiped, so that tests and simulations see what an outage or a loss of a real one does.
+//! It can be cut off and mended, wiped, and put back to what it was, so that tests and simulations see what an outage, a loss or a failover of a real one does.
 //! It does not expire by timers of its own: what has run out is noticed by whoever asks.
 
 mod boots;
@@ -33,7 +33,11 @@ pub struct MemoryDirectory {
     state: Arc<Mutex<State>>,
 }
 
-#[derive(Debug, Default)]
+/// What a directory held at some moment.
+#[derive(Debug, Clone)]
+pub struct Snapshot(State);
+
+#[derive(Debug, Clone, Default)]
 struct State {
     is_cut: bool,
     boots: Boots,
@@ -61,6 +65,17 @@ impl MemoryDirectory {
     pub fn wipe(&self) {
         let mut state = self.lock();
         *state = State { is_cut: state.is_cut, ..State::default() };
+    }
+
+    /// What it holds now.
+    pub fn snapshot(&self) -> Snapshot {
+        Snapshot(self.lock().clone())
+    }
+
+    /// Holds what it held once, as a replica does that takes over and has not heard of what came last.
+    pub fn fall_back_to(&self, snapshot: Snapshot) {
+        let mut state = self.lock();
+        *state = State { is_cut: state.is_cut, ..snapshot.0 };
     }
 
     fn now_us(&self) -> u64 {
@@ -273,6 +288,10 @@ mod tests {
     /// In July 2023.
     const START_MS: u64 = 1_690_000_000_000;
 
+    fn boot() -> Boot {
+        Boot { node: "node-1".parse().unwrap(), nonce: Ambient::system().nonce() }
+    }
+
     #[async_trait]
     impl DirectoryBed for MemoryDirectory {
         async fn directory(&self) -> Arc<dyn Directory> {
@@ -301,7 +320,7 @@ mod tests {
     async fn nothing_remains_of_what_is_gone() {
         let directory = MemoryDirectory::new(Ambient::system());
         let ambient = Ambient::system();
-        let boot = Boot { node: "node-1".parse().unwrap(), nonce: ambient.nonce() };
+        let boot = boot();
         let (user, group): (UserId, GroupId) = ("1".parse().unwrap(), "g".parse().unwrap());
         let claims = [(); 3].map(|()| {
             let (session, device) = (ambient.session_id(), wire::id::DeviceId::default());
@@ -321,6 +340,18 @@ mod tests {
         let mut state = directory.lock();
         assert!(state.users.is_empty() && state.interest.is_empty());
         assert_eq!(state.boots.take_traces(&boot, REAP_BATCH_MAX), (vec![], vec![]));
+    }
+
+    #[tokio::test]
+    async fn a_directory_that_falls_back_has_forgotten_what_came_last() {
+        let directory = MemoryDirectory::new(Ambient::system());
+        let (boot, groups): (Boot, [GroupId; 1]) = (boot(), ["g".parse().unwrap()]);
+        let before = directory.snapshot();
+        let interest = Interest { group: groups[0].clone(), boot: boot.clone(), registration: 1 };
+        directory.add_interest(&[interest]).await.unwrap();
+        assert_eq!(directory.interested(&groups).await.unwrap(), [[boot]]);
+        directory.fall_back_to(before);
+        assert_eq!(directory.interested(&groups).await.unwrap(), [[]]);
     }
 
     #[tokio::test]

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::Instant;
 
 use super::message::Fragments;
@@ -39,6 +40,11 @@ impl RawClient {
         Self::try_connect(url, Some(bytes))
             .await
             .unwrap_or_else(|ended| panic!("cannot connect to {url}: {ended}"))
+    }
+
+    /// Goes over a stream that is there already, in memory say, and sends nothing.
+    pub fn over(stream: impl AsyncRead + AsyncWrite + Send + Sync + Unpin + 'static) -> Self {
+        Self { connection: Connection::over(stream), fragments: Fragments::default(), answers_pings: true }
     }
 
     /// Connects, shakes hands as `change` has it, and returns the open WebSocket, or the answer where that is not a 101.

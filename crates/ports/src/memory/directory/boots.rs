@@ -8,7 +8,7 @@ use wire::id::{Boot, GroupId, NodeName, SessionId, UserId};
 
 use crate::directory::{EVICTIONS_MAX, Lease, Leases, RenewOutcome};
 
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Boots {
     leases: BTreeMap<Boot, HeldLease>,
     names: BTreeMap<NodeName, Boot>,
@@ -16,14 +16,14 @@ pub(super) struct Boots {
     evictions: BTreeMap<Boot, BTreeMap<SessionId, Eviction>>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct HeldLease {
     lease: Lease,
     until: Instant,
 }
 
 /// Where a boot may have left something; kept for the reaper alone.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 struct Traces {
     users: BTreeSet<UserId>,
     groups: BTreeSet<GroupId>,

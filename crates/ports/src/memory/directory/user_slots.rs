@@ -9,7 +9,7 @@ use wire::id::{Boot, SessionId};
 
 use crate::directory::{Binding, Claim, Claimed, DISPLACED_MAX, Displaced, Restored, Slot};
 
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct UserSlots {
     bound: BTreeMap<Slot, Binding>,
     displaced: BTreeMap<SessionId, Binding>,
