@@ -14,11 +14,10 @@ use hyper::server::conn::http1;
 use hyper::service::{Service, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
 use tokio_util::sync::CancellationToken;
 
 use crate::limits::{LINGER, LINGER_BYTES_MAX, STOP_GRACE};
-use crate::{Answer, HandshakeLimits, Peer, Places, request, upgrade};
+use crate::{Answer, HandshakeLimits, Peer, Places, Socket, request, upgrade};
 
 /// What the connections of one listener share.
 #[derive(Clone)]
@@ -51,7 +50,7 @@ impl<S> Shared<S> {
 const HYPER_BUFFER_MIN: usize = 8 * 1024;
 
 /// Serves the requests of one socket.
-pub(crate) async fn serve<S, B>(stream: TcpStream, peer: Peer, shared: Shared<S>, stop: CancellationToken)
+pub(crate) async fn serve<S, B>(socket: Socket, peer: Peer, shared: Shared<S>, stop: CancellationToken)
 where
     S: Service<Request<Incoming>, Response = Response<B>> + Clone + Send + Sync + 'static,
     S::Future: Send + 'static,
@@ -67,7 +66,7 @@ where
         request.extensions_mut().insert(peer);
         answered(&shared, request)
     });
-    let mut connection = builder.serve_connection(TokioIo::new(stream), service).with_upgrades();
+    let mut connection = builder.serve_connection(TokioIo::new(socket), service).with_upgrades();
     let ended = tokio::select! {
         ended = &mut connection => Some(ended),
         () = stop.cancelled() => None,
@@ -84,13 +83,13 @@ where
     };
     // None: the socket has become a WebSocket.
     let Some(parts) = connection.into_parts() else { return };
-    let mut stream = parts.io.into_inner();
+    let mut socket = parts.io.into_inner();
     let late = ended.is_err_and(|error| error.is_timeout());
     // A connection that is kept alive and silent owes nobody a request.
     if late && (!parts.read_buf.is_empty() || requests.load(Ordering::Relaxed) == 0) {
-        answer_late(&mut stream).await;
+        answer_late(&mut socket).await;
     }
-    linger(stream).await;
+    linger(socket).await;
 }
 
 /// The answer to one request: a refusal of ours, or the service's.
@@ -125,7 +124,7 @@ where
 }
 
 /// 408, which hyper leaves to us.
-async fn answer_late(stream: &mut TcpStream) {
+async fn answer_late(socket: &mut Socket) {
     let answer =
         Answer::bad_request("the request took too long to arrive").with_status(StatusCode::REQUEST_TIMEOUT);
     let body = answer.json();
@@ -136,19 +135,19 @@ async fn answer_late(stream: &mut TcpStream) {
     .into_bytes();
     bytes.extend_from_slice(&body);
     // Whoever is gone, or takes nothing, gets no answer.
-    if let Ok(Err(error)) = tokio::time::timeout(LINGER, stream.write_all(&bytes)).await {
+    if let Ok(Err(error)) = tokio::time::timeout(LINGER, socket.write_all(&bytes)).await {
         tracing::debug!(%error, "could not answer 408");
     }
 }
 
 /// Closes so that the last answer arrives: our end first, then whatever still comes is thrown away, within limits.
-async fn linger(mut stream: TcpStream) {
+async fn linger(mut socket: Socket) {
     let drained = async {
-        stream.shutdown().await?;
+        socket.shutdown().await?;
         let mut thrown_away = 0;
         let mut buffer = [0; 2048];
         while thrown_away < LINGER_BYTES_MAX {
-            match stream.read(&mut buffer).await? {
+            match socket.read(&mut buffer).await? {
                 0 => break,
                 bytes => thrown_away += bytes,
             }

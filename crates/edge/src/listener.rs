@@ -1,4 +1,4 @@
-//! A listening socket and its accept loop.
+//! A listening socket and its accept loop; or, for simulations, one in memory, which only a [`Dialer`] of its own reaches.
 //!
 //! Promises: it survives running out of file descriptors, it stops accepting when told to and lets answers under way be finished,
 //! and each of its tasks belongs to the caller's tracker. What a request means is the caller's affair.
@@ -13,13 +13,14 @@ use http::{Request, Response};
 use http_body_util::Full;
 use hyper::body::{Body, Incoming};
 use hyper::service::Service;
-use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio::net::{TcpListener, TcpSocket};
+use tokio::sync::mpsc;
 use tokio::time::Instant;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::connection::{self, Shared};
 use crate::limits::{ACCEPT_PAUSE_FIRST, ACCEPT_PAUSE_MAX, BACKLOG};
-use crate::{HandshakeLimits, LogThrottle, Peer};
+use crate::{Dialer, HandshakeLimits, LogThrottle, MemorySocket, Peer, Socket};
 
 static LINES: LogThrottle = LogThrottle::new();
 
@@ -29,8 +30,15 @@ pub type FullBody = Full<Bytes>;
 /// A socket that listens, and does not accept yet: clients already wait in the kernel's queue.
 #[derive(Debug)]
 pub struct Listener {
-    socket: TcpListener,
+    source: Source,
     address: SocketAddr,
+}
+
+/// Where connections come from.
+#[derive(Debug)]
+enum Source {
+    Tcp(TcpListener),
+    Memory(mpsc::Receiver<(MemorySocket, SocketAddr)>),
 }
 
 impl Listener {
@@ -42,7 +50,13 @@ impl Listener {
         socket.bind(address)?;
         let socket = socket.listen(BACKLOG)?;
         let address = socket.local_addr()?;
-        Ok(Listener { socket, address })
+        Ok(Listener { source: Source::Tcp(socket), address })
+    }
+
+    /// A listener without a port, that calls itself `address`, and the only way to it. Its connections hold `bytes_max` each way.
+    pub fn memory(address: SocketAddr, bytes_max: usize) -> (Listener, Dialer) {
+        let (connections, accepts) = mpsc::channel(BACKLOG as usize);
+        (Listener { source: Source::Memory(accepts), address }, Dialer::new(connections, bytes_max))
     }
 
     /// Where it listens.
@@ -72,7 +86,7 @@ impl Listener {
     }
 }
 
-async fn accept<S, B>(listener: Listener, shared: Shared<S>, tasks: TaskTracker, stop: CancellationToken)
+async fn accept<S, B>(mut listener: Listener, shared: Shared<S>, tasks: TaskTracker, stop: CancellationToken)
 where
     S: Service<Request<Incoming>, Response = Response<B>> + Clone + Send + Sync + 'static,
     S::Future: Send + 'static,
@@ -85,10 +99,10 @@ where
         let accepted = tokio::select! {
             biased;
             () = stop.cancelled() => return,
-            accepted = listener.socket.accept() => accepted,
+            accepted = listener.source.accept() => accepted,
         };
         match accepted {
-            Ok((stream, remote)) => {
+            Ok((socket, remote)) => {
                 pause = ACCEPT_PAUSE_FIRST;
                 let Some(place) = shared.sockets.take() else {
                     if let Some(lines_left_out) = LINES.take(Instant::now()) {
@@ -96,10 +110,10 @@ where
                     }
                     continue;
                 };
-                if let Some(peer) = prepare(&stream, remote) {
+                if let Some(peer) = prepare(&socket, remote, listener.address) {
                     let (shared, stop) = (shared.clone(), stop.clone());
                     tasks.spawn(async move {
-                        connection::serve(stream, peer, shared, stop).await;
+                        connection::serve(socket, peer, shared, stop).await;
                         drop(place);
                     });
                 }
@@ -117,10 +131,30 @@ where
     }
 }
 
-fn prepare(stream: &TcpStream, remote: SocketAddr) -> Option<Peer> {
-    // Frames are small and written whole: waiting for more to send with them would only delay them.
-    stream.set_nodelay(true).ok()?;
-    Some(Peer { remote, local: stream.local_addr().ok()? })
+impl Source {
+    /// Cancel safe.
+    async fn accept(&mut self) -> io::Result<(Socket, SocketAddr)> {
+        match self {
+            Source::Tcp(socket) => socket.accept().await.map(|(socket, remote)| (socket.into(), remote)),
+            Source::Memory(connections) => match connections.recv().await {
+                Some((socket, remote)) => Ok((socket.into(), remote)),
+                // Nobody has a dialer any more.
+                None => std::future::pending().await,
+            },
+        }
+    }
+}
+
+fn prepare(socket: &Socket, remote: SocketAddr, address: SocketAddr) -> Option<Peer> {
+    let local = match socket {
+        Socket::Tcp(socket) => {
+            // Frames are small and written whole: waiting for more to send with them would only delay them.
+            socket.set_nodelay(true).ok()?;
+            socket.local_addr().ok()?
+        }
+        Socket::Memory(_) => address,
+    };
+    Some(Peer { remote, local })
 }
 
 fn is_of_one_connection(error: &io::Error) -> bool {

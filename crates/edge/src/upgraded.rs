@@ -7,21 +7,21 @@ use std::io;
 use bytes::Bytes;
 use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
-use tokio::net::TcpStream;
 
+use crate::Socket;
 use crate::limits::SWITCH_TIMEOUT;
 
 /// Waits until the 101 is written (or read, for a client) and gives the raw socket and the bytes that were read beyond the handshake.
 ///
-/// `on_upgrade` is `hyper::upgrade::on(&mut request)`, taken before the request is answered, and awaited in a task of its own.
-pub async fn upgraded(on_upgrade: OnUpgrade) -> io::Result<(TcpStream, Bytes)> {
+/// hyper must have been given a `TokioIo<Socket>`, as a [`crate::Listener`] does. `on_upgrade` is `hyper::upgrade::on(&mut request)`, taken before the request is answered, and awaited in a task of its own.
+pub async fn upgraded(on_upgrade: OnUpgrade) -> io::Result<(Socket, Bytes)> {
     let upgraded = match tokio::time::timeout(SWITCH_TIMEOUT, on_upgrade).await {
         Ok(upgraded) => upgraded.map_err(io::Error::other)?,
         Err(_) => return Err(io::Error::new(io::ErrorKind::TimedOut, "the 101 could not be written")),
     };
     let parts = upgraded
-        .downcast::<TokioIo<TcpStream>>()
-        .map_err(|_| io::Error::other("the upgraded connection is not a plain TCP socket"))?;
+        .downcast::<TokioIo<Socket>>()
+        .map_err(|_| io::Error::other("the upgraded connection is not a plain socket"))?;
     // A copy, so that a few bytes, or none, do not keep the whole buffer of the handshake alive.
     Ok((parts.io.into_inner(), Bytes::copy_from_slice(&parts.read_buf)))
 }

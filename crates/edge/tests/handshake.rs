@@ -61,7 +61,7 @@ async fn respond(
     tasks.spawn(async move {
         let (mut stream, already_read) = upgraded(on_upgrade).await.expect("a socket");
         stream.write_all(&already_read).await.expect("written");
-        let (mut from, mut to) = stream.split();
+        let (mut from, mut to) = tokio::io::split(stream);
         // A reset by the other side ends the echo just as well.
         tokio::io::copy(&mut from, &mut to).await.ok();
     });

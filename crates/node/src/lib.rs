@@ -21,6 +21,7 @@ pub mod health;
 pub mod heartbeat;
 pub mod hub;
 pub mod inbox;
+pub mod launch;
 pub mod lease;
 pub mod node;
 pub mod order;
@@ -38,6 +39,7 @@ pub mod watch;
 pub mod wheel;
 
 pub use config::Config;
+pub use launch::{Doors, Launch};
 pub use node::Node;
 pub use seams::Seams;
 pub use start::StartError;

@@ -18,10 +18,11 @@ use crate::api::{self, ApiState};
 use crate::config::Config;
 use crate::events::{Event, Events};
 use crate::heartbeat::{Heartbeat, Ousted};
+use crate::launch::{Doors, Launch};
 use crate::pace;
 use crate::rooms::Rooms;
 use crate::seams::Seams;
-use crate::start::{StartError, Waits, bind};
+use crate::start::{StartError, Waits};
 use crate::watch::Watch;
 
 /// Leases after which a start that found its name held gives up.
@@ -52,10 +53,13 @@ impl Node {
         ambient: Ambient,
         events: Events,
     ) -> Result<Node, StartError> {
-        let listener = bind(config.listen)?;
-        let api_listener = config.api.listen.map(bind).transpose()?;
-        let ws = listener.address();
-        let api = api_listener.as_ref().map(Listener::address);
+        Launch::new(config, seams, ambient, events).start().await
+    }
+
+    pub(crate) async fn launch(launch: Launch, doors: Doors) -> Result<Node, StartError> {
+        let Launch { config, seams, ambient, events, .. } = launch;
+        let ws = doors.ws.address();
+        let api = doors.api.as_ref().map(Listener::address);
 
         let rooms = Rooms::new(config, seams, ambient, events);
         let ended_unless_started = rooms.back.stop.clone().drop_guard();
@@ -67,9 +71,9 @@ impl Node {
         let admission = rooms.admission(policy.clone());
         let service = service_fn(move |request| admission.clone().answer(request));
         let limits = HandshakeLimits::from(&*rooms.config.limits);
-        listener.serve(limits.clone(), service, &rooms.front.tasks, rooms.front.stop.clone());
+        doors.ws.serve(limits.clone(), service, &rooms.front.tasks, rooms.front.stop.clone());
         let api_state = rooms.api(policy);
-        if let Some(listener) = api_listener {
+        if let Some(listener) = doors.api {
             api::serve(listener, limits, api_state.clone(), &rooms.back.tasks, &rooms.back.stop);
         }
         rooms.health.serve();

@@ -16,3 +16,9 @@ pub struct Seams {
     /// What was said; `None` where nothing is kept.
     pub store: Option<Arc<dyn Store>>,
 }
+
+impl std::fmt::Debug for Seams {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Seams").field("keeps", &self.store.is_some()).finish_non_exhaustive()
+    }
+}

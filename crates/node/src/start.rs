@@ -3,7 +3,6 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use edge::Listener;
 use ports::{PortError, Retry};
 use tokio::time::Instant;
 
@@ -92,9 +91,4 @@ impl Waits {
             tokio::time::sleep(WAIT_LINE_EVERY.min(config.lease.ttl / 3)).await;
         }
     }
-}
-
-/// Takes a port.
-pub(crate) fn bind(address: SocketAddr) -> Result<Listener, StartError> {
-    Listener::bind(address).map_err(|source| StartError::Bind { address, source })
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use edge::accept_key::accept_key;
-use edge::upgraded;
+use edge::{Socket, upgraded};
 use http::uri::PathAndQuery;
 use http::{HeaderMap, Response, StatusCode, header};
 use http_body_util::{BodyExt, Limited};
@@ -38,7 +38,7 @@ pub(crate) struct Question {
 #[derive(Debug)]
 pub(crate) enum Dialled {
     /// A proper 101, the socket, and what the node sent right behind it.
-    Open { response: Response<Bytes>, stream: TcpStream, first: Bytes },
+    Open { response: Response<Bytes>, stream: Socket, first: Bytes },
     /// Anything else.
     Answered(Response<Bytes>),
 }
@@ -94,7 +94,7 @@ pub(crate) async fn dial(
     prepare(&stream).map_err(DialError::Connect)?;
     let mut builder = http1::Builder::new();
     builder.max_buf_size(ANSWER_HEAD_BYTES_MAX);
-    let (mut sender, connection) = builder.handshake(TokioIo::new(stream)).await.map_err(DialError::Reset)?;
+    let (mut sender, connection) = builder.handshake(TokioIo::new(Socket::from(stream))).await.map_err(DialError::Reset)?;
     // Its errors come back by the sender as well.
     let connection =
         AbortOnDropHandle::new(tasks.spawn(async move { connection.with_upgrades().await.ok() }));

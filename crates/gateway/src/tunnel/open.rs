@@ -4,10 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use edge::Answer;
+use edge::{Answer, Socket};
 use http::{Response, StatusCode};
 use ports::Chance;
-use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout_at};
 use tokio_util::task::TaskTracker;
 
@@ -23,7 +22,7 @@ pub(crate) struct Opened {
     /// Its 101.
     pub(crate) response: Response<Bytes>,
     /// Its socket.
-    pub(crate) stream: TcpStream,
+    pub(crate) stream: Socket,
     /// What it sent right behind the 101.
     pub(crate) first: Bytes,
     /// Which one it is; counts as its connection.

@@ -11,8 +11,8 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use bytes::{Buf, Bytes};
+use edge::Socket;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use super::TunnelLimits;
@@ -27,8 +27,8 @@ thread_local! {
 /// Two sockets that are one.
 #[derive(Debug)]
 pub(crate) struct Relay {
-    client: TcpStream,
-    node: TcpStream,
+    client: Socket,
+    node: Socket,
     to_node: Direction,
     to_client: Direction,
 }
@@ -65,7 +65,7 @@ enum State {
 
 impl Relay {
     /// `from_client` and `from_node` are the bytes that were read beyond the handshakes.
-    pub(crate) fn new(client: (TcpStream, Bytes), node: (TcpStream, Bytes)) -> Relay {
+    pub(crate) fn new(client: (Socket, Bytes), node: (Socket, Bytes)) -> Relay {
         let ((client, from_client), (node, from_node)) = (client, node);
         Relay { client, node, to_node: Direction::new(from_client), to_client: Direction::new(from_node) }
     }
@@ -146,8 +146,8 @@ impl Direction {
 
 /// Carries one direction as far as it goes without waiting; ready when it is shut.
 fn poll_carry(
-    from: &mut TcpStream,
-    to: &mut TcpStream,
+    from: &mut Socket,
+    to: &mut Socket,
     direction: &mut Direction,
     cx: &mut Context<'_>,
 ) -> Poll<io::Result<()>> {
@@ -172,8 +172,8 @@ fn poll_carry(
 
 /// Reads once and writes what can be written; the rest is kept.
 fn poll_pass(
-    from: &mut TcpStream,
-    to: &mut TcpStream,
+    from: &mut Socket,
+    to: &mut Socket,
     direction: &mut Direction,
     cx: &mut Context<'_>,
 ) -> Poll<io::Result<()>> {
@@ -212,7 +212,7 @@ mod tests {
     use std::time::Duration;
 
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
-    use tokio::net::TcpListener;
+    use tokio::net::{TcpListener, TcpStream};
 
     use super::*;
 
@@ -226,7 +226,7 @@ mod tests {
     /// A relay, the client's end and the node's end.
     async fn relay() -> (Relay, TcpStream, TcpStream) {
         let ((client, client_end), (node, node_end)) = (pair().await, pair().await);
-        (Relay::new((client, Bytes::new()), (node, Bytes::new())), client_end, node_end)
+        (Relay::new((client.into(), Bytes::new()), (node.into(), Bytes::new())), client_end, node_end)
     }
 
     async fn carry_until(relay: &mut Relay, state: State) -> State {

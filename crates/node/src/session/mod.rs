@@ -5,6 +5,8 @@
 //! No lock is held across an await, and none is taken while this one is held but those of those three queues and of the timer.
 
 pub mod codec;
+#[cfg(feature = "echo")]
+pub mod echo;
 pub mod event;
 pub mod machine;
 mod rate;
@@ -17,8 +19,8 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
+use edge::Socket;
 use ports::directory::{Binding, Slot};
-use tokio::net::TcpStream;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 use wire::CloseCode;
@@ -55,7 +57,7 @@ pub struct Session {
     limits: Arc<Limits>,
     core: Mutex<Core>,
     generation: OnceLock<u64>,
-    socket: OnceLock<TcpStream>,
+    socket: OnceLock<Socket>,
     wake: Notify,
     /// Told when the session has been told `welcome`, or has ended before.
     greeted: Notify,

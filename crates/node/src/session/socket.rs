@@ -4,13 +4,11 @@
 //! It holds no buffer while the client is quiet.
 
 use std::io;
-use std::net::Shutdown;
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use socket2::SockRef;
-use tokio::net::TcpStream;
+use edge::Socket;
 use tokio::time::{Instant, timeout};
 use wire::CloseCode;
 
@@ -72,7 +70,7 @@ impl<'a> SessionTask<'a> {
     }
 
     /// Runs until the session has ended, and says how. `first` is what came with the handshake.
-    pub(crate) async fn run(mut self, socket: TcpStream, first: &[u8]) -> (CloseCode, bool) {
+    pub(crate) async fn run(mut self, socket: Socket, first: &[u8]) -> (CloseCode, bool) {
         let session = self.session;
         let socket = session.socket.get_or_init(|| socket);
         session.start_writing();
@@ -105,7 +103,7 @@ impl<'a> SessionTask<'a> {
         }
     }
 
-    fn read(&mut self, socket: &TcpStream) -> io::Result<Read> {
+    fn read(&mut self, socket: &Socket) -> io::Result<Read> {
         let mut buffer = [0u8; READ_BYTES];
         match socket.try_read(&mut buffer) {
             Ok(0) => Ok(Read::End),
@@ -194,7 +192,7 @@ impl<'a> SessionTask<'a> {
     }
 
     /// Writes the last words, ends our half, and waits a moment for the client's, so that what we wrote is not lost to a reset.
-    async fn say_goodbye(&self, socket: &TcpStream, ending: Ending) {
+    async fn say_goodbye(&self, socket: &Socket, ending: Ending) {
         if ending.broken {
             return;
         }
@@ -213,7 +211,7 @@ impl<'a> SessionTask<'a> {
                 }
             }
             // An error means that the socket is gone already.
-            let _gone = SockRef::from(socket).shutdown(Shutdown::Write);
+            let _gone = socket.shutdown_write();
             let mut buffer = [0u8; READ_BYTES];
             while socket.readable().await.is_ok() {
                 match socket.try_read(&mut buffer) {
@@ -259,7 +257,7 @@ impl Session {
         }
     }
 
-    async fn wakened_or_writable(self: &Arc<Self>, socket: Option<&TcpStream>) {
+    async fn wakened_or_writable(self: &Arc<Self>, socket: Option<&Socket>) {
         let writable = async {
             match socket {
                 Some(socket) => socket.writable().await,
