@@ -8,7 +8,7 @@ use std::time::Duration;
 use testkit::http::Http;
 use testkit::java::JavaProgram;
 use testkit::poll;
-use testkit::servers::{Nacos, NacosOptions, Redis, Reply, RocketMq, RocketMqOptions};
+use testkit::servers::{Nacos, NacosOptions, RabbitMq, Redis, Reply, RocketMq, RocketMqOptions};
 
 fn connects(address: SocketAddr) -> bool {
     TcpStream::connect_timeout(&address, Duration::from_secs(1)).is_ok()
@@ -134,4 +134,27 @@ async fn rocketmq_broker_dies_and_returns_while_its_name_server_lives_on() {
     assert_eq!(rocketmq.messages_on("SINGLE").await, 11, "the broker's data outlives it");
     rocketmq.stop().await;
     assert!(!connects(rocketmq.address()));
+}
+
+#[tokio::test]
+async fn rabbitmq_comes_back_on_its_port_with_its_data_and_blocks_publishers_when_told_to() {
+    let rabbitmq = RabbitMq::start().await;
+    assert_eq!(rabbitmq.queues().await, []);
+    rabbitmq.ctl(&["add_user", "somebody", "secret"]).await;
+    rabbitmq.kill_9().await;
+    assert!(!connects(rabbitmq.address()), "a killed RabbitMQ still listens");
+    rabbitmq.restart().await;
+    let users = rabbitmq.ctl(&["list_users", "--no-table-headers"]).await;
+    assert!(users.iter().any(|line| line.starts_with("somebody")), "{users:?}");
+    let alarms = async || rabbitmq.ctl(&["eval", "rabbit_alarm:get_alarms()."]).await.concat();
+    for blocked in [true, false] {
+        rabbitmq.block_publishers(blocked).await;
+        poll::until("the alarm is as told", Duration::from_secs(20), async || {
+            let alarms = alarms().await;
+            if alarms.contains("memory") == blocked { Ok(()) } else { Err(alarms) }
+        })
+        .await;
+    }
+    rabbitmq.stop().await;
+    assert!(!connects(rabbitmq.address()));
 }
