@@ -4,7 +4,9 @@
 
 #![allow(clippy::disallowed_methods, reason = "verbs read the environment")]
 
+mod autobahn;
 mod code_map;
+mod conformance;
 mod docs;
 mod install;
 mod lint;
@@ -16,12 +18,16 @@ mod test;
 use std::process::ExitCode;
 
 /// The verbs, and what each is for.
-const VERBS: [(&str, &str); 6] = [
+const VERBS: [(&str, &str); 7] = [
     (
         "test",
         "install what the tests need, run all of them, end with `N passed, N failed`; words after it pick parts: rust, js, page, or a crate",
     ),
     ("lint", "formatting, clippy, and the rules of the house; what CI checks besides the tests"),
+    (
+        "conformance",
+        "the Autobahn suite against the node's own socket code; ends with 77 where there is no Python 2.7; `accept` after it writes what is expected",
+    ),
     ("install", "only install what the tests need"),
     ("docs", "write the generated pages again"),
     ("release", "build the binary as people run it: target/release/trunkline"),
@@ -34,6 +40,10 @@ fn main() -> ExitCode {
     let done = match verb.as_str() {
         "test" => test::run(rest),
         "lint" => lint::run(),
+        "conformance" => match conformance::run(rest) {
+            Ok(code) => return code,
+            Err(problem) => Err(problem),
+        },
         "install" => install::run(),
         "docs" => docs::run(),
         "release" => shell::cargo(&["build", "--release", "--package", "trunkline"]),

@@ -4,6 +4,7 @@
 //! It belongs to no async runtime, so one server may serve all tests of a program, each of which has a runtime of its own.
 //! What it prints is kept, and shown where something that was expected of it does not come.
 
+mod footprint;
 mod lines;
 mod program;
 mod spawn;
@@ -18,6 +19,7 @@ use rustix::process::Pid;
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout, timeout_at};
 
+pub use footprint::Footprint;
 use lines::Lines;
 pub use lines::Stream;
 pub use program::Program;
@@ -57,6 +59,22 @@ pub(crate) fn signal_pid(pid: u32, signal: Signal) {
     }
 }
 
+/// Lets this process, and those that it starts from now on, open as many files and sockets as the system allows at all.
+///
+/// Shells give 1,024; a crowd of clients needs more.
+///
+/// # Panics
+///
+/// When even that is below `wanted`.
+pub fn open_files_up_to(wanted: u64) {
+    let mut limit = rustix::process::getrlimit(rustix::process::Resource::Nofile);
+    limit.current = limit.maximum;
+    rustix::process::setrlimit(rustix::process::Resource::Nofile, limit)
+        .unwrap_or_else(|error| panic!("cannot ask for more open files: {error}"));
+    let allowed = limit.maximum.unwrap_or(u64::MAX);
+    assert!(allowed >= wanted, "this machine allows {allowed} open files, and {wanted} are needed: see `ulimit -Hn`");
+}
+
 /// A running (or ended) child process. [`Program::start`] makes one.
 #[derive(Debug)]
 pub struct Process {
@@ -76,6 +94,15 @@ impl Process {
     /// Its process id.
     pub fn pid(&self) -> u32 {
         self.pid
+    }
+
+    /// What it holds now.
+    ///
+    /// # Panics
+    ///
+    /// When it has ended.
+    pub fn footprint(&self) -> Footprint {
+        Footprint::of(self.pid)
     }
 
     /// Whether it has not ended yet.

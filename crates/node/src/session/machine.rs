@@ -19,6 +19,8 @@ use wire::policy::Dialect;
 use wire::{CloseCode, ErrorCode};
 
 use super::codec::{Incoming, close_frame, ping_frame, pong_frame, text_frame};
+#[cfg(feature = "echo")]
+use super::echo;
 use super::event::{CaughtUp, Effect, Effects, Event};
 use super::rate::Rate;
 use super::tracks::{Arrival, Tracks};
@@ -190,15 +192,18 @@ impl Machine {
 
     fn incoming(&mut self, incoming: Incoming, now: Instant) -> Effects {
         match incoming {
+            #[cfg(feature = "echo")]
+            Incoming::Text(_) | Incoming::Binary(_) if echo::is_on() => echo::answer(&incoming),
             Incoming::Text(text) => match self.profile.dialect {
                 Dialect::V1 => self.frame(&text, now),
                 Dialect::Classic => self.classic_frame(&text, now),
             },
-            Incoming::Binary => match self.profile.dialect {
+            Incoming::Binary(_) | Incoming::Fragment { binary: true } => match self.profile.dialect {
                 Dialect::V1 => self.close(CloseCode::Unsupported),
                 // The original kept silent.
                 Dialect::Classic => Effects::new(),
             },
+            Incoming::Fragment { binary: false } => Effects::new(),
             Incoming::Ping(payload) => smallvec![Effect::Push(pong_frame(&payload))],
             Incoming::Pong => Effects::new(),
             Incoming::Close(code) => {

@@ -381,7 +381,9 @@ fn what_is_not_the_protocol_ends_with_its_own_code() {
     let close = |event: Event<'_>| words(&live().step(event, now()));
     assert_eq!(close(Event::Incoming(Incoming::Text("hi".into()))), ["bye", "close frame", "close 4502"]);
     assert_eq!(close(Event::Broken(Fault::Framing)), ["close frame", "close 1002"]);
-    assert_eq!(close(Event::Incoming(Incoming::Binary)), ["close frame", "close 1003"]);
+    assert_eq!(close(Event::Incoming(Incoming::Binary(vec![1]))), ["close frame", "close 1003"]);
+    let fragment = Incoming::Fragment { binary: true };
+    assert_eq!(close(Event::Incoming(fragment)), ["close frame", "close 1003"]);
     assert_eq!(close(Event::Broken(Fault::NotUtf8)), ["close frame", "close 1007"]);
     assert_eq!(close(Event::Broken(Fault::TooBig)), ["close frame", "close 1009"]);
     assert_eq!(close(Event::Incoming(Incoming::Close(Some(1000)))), ["close frame", "close 1000"]);

@@ -12,6 +12,7 @@ mod bad_frames;
 mod claims;
 mod classic;
 mod cluster;
+mod conformance;
 mod delivery;
 mod drain;
 mod faulty_bus;
