@@ -5,6 +5,7 @@
 //! A server that is not installed is a panic that names the step which installs it, never a skipped test.
 
 mod nacos;
+mod postgres;
 mod rabbitmq;
 mod redis;
 mod remoting;
@@ -14,6 +15,7 @@ mod server;
 use std::path::{Path, PathBuf};
 
 pub use nacos::{Nacos, NacosOptions};
+pub use postgres::Postgres;
 pub use rabbitmq::{ListedQueue, RabbitMq};
 pub use redis::{Redis, Reply};
 pub use rocketmq::{RocketMq, RocketMqOptions, rocketmq_jars};

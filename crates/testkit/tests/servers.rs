@@ -8,7 +8,7 @@ use std::time::Duration;
 use testkit::http::Http;
 use testkit::java::JavaProgram;
 use testkit::poll;
-use testkit::servers::{Nacos, NacosOptions, RabbitMq, Redis, Reply, RocketMq, RocketMqOptions};
+use testkit::servers::{Nacos, NacosOptions, Postgres, RabbitMq, Redis, Reply, RocketMq, RocketMqOptions};
 
 fn connects(address: SocketAddr) -> bool {
     TcpStream::connect_timeout(&address, Duration::from_secs(1)).is_ok()
@@ -157,4 +157,36 @@ async fn rabbitmq_comes_back_on_its_port_with_its_data_and_blocks_publishers_whe
     }
     rabbitmq.stop().await;
     assert!(!connects(rabbitmq.address()));
+}
+
+#[tokio::test]
+async fn postgres_keeps_what_was_committed_through_a_kill_and_a_restart() {
+    let postgres = Postgres::start().await;
+    postgres.execute("CREATE TABLE a (n int); INSERT INTO a VALUES (7)").await;
+    postgres.kill_9().await;
+    assert!(!connects(([127, 0, 0, 1], postgres.port()).into()), "a killed postgres still listens");
+    postgres.restart().await;
+    assert_eq!(postgres.execute("SELECT n FROM a").await, "7");
+    postgres.stop().await;
+    assert!(!postgres.is_running());
+    postgres.restart().await;
+    assert_eq!(postgres.execute("SELECT n + 1 FROM a").await, "8");
+    let other = postgres.create_database("other").await;
+    assert!(other.ends_with("/other"), "{other}");
+    assert_eq!(postgres.execute_in("other", "SELECT 'a' < 'B'").await, "t", "its text is not ordered by bytes");
+}
+
+#[tokio::test]
+async fn a_paused_postgres_takes_connections_and_answers_nothing_until_it_is_resumed() {
+    let postgres = Postgres::start_with_password("it's a % secret").await;
+    assert!(postgres.url().contains(":%69%74%27%73%20"), "{}", postgres.url());
+    postgres.pause();
+    assert!(connects(([127, 0, 0, 1], postgres.port()).into()));
+    let asked = poll::try_until(Duration::from_millis(300), async || {
+        postgres.execute("SELECT 1").await;
+        true
+    });
+    assert!(asked.await.is_err(), "a stopped postgres answered");
+    postgres.resume();
+    assert_eq!(postgres.execute("SELECT 1").await, "1");
 }

@@ -19,6 +19,8 @@ const START_DEADLINE: Duration = Duration::from_secs(90);
 pub struct Server {
     program: Program,
     ready: &'static str,
+    /// What asks it to end at once and in order.
+    ending: Signal,
     running: Mutex<Option<Arc<Running>>>,
 }
 
@@ -32,9 +34,19 @@ struct Running {
 impl Server {
     /// Starts `program` and waits for its line with `ready`; a `pid=` in that line names the server behind a script.
     pub(crate) async fn start(program: Program, ready: &'static str) -> Self {
-        let server = Self { program, ready, running: Mutex::new(None) };
+        Self::start_ended_by(program, ready, Signal::Term).await
+    }
+
+    /// As [`Server::start`], for a server that takes SIGTERM for something else.
+    pub(crate) async fn start_ended_by(program: Program, ready: &'static str, ending: Signal) -> Self {
+        let server = Self { program, ready, ending, running: Mutex::new(None) };
         server.restart().await;
         server
+    }
+
+    /// Its process id, while it runs.
+    pub fn pid(&self) -> Option<u32> {
+        self.running().as_ref().filter(|running| running.process.is_running()).map(|running| running.server)
     }
 
     /// Starts it again, on the same port with the same data; one that still runs is stopped first.
@@ -59,7 +71,7 @@ impl Server {
     pub async fn stop(&self) {
         let Some(running) = self.running().take() else { return };
         signal_pid(running.server, Signal::Cont);
-        running.process.signal(Signal::Term);
+        running.process.signal(self.ending);
         running.process.exit_status(STOP_DEADLINE).await;
     }
 
