@@ -18,7 +18,7 @@ mod test;
 use std::process::ExitCode;
 
 /// The verbs, and what each is for.
-const VERBS: [(&str, &str); 7] = [
+const VERBS: [(&str, &str); 8] = [
     (
         "test",
         "install what the tests need, run all of them, end with `N passed, N failed`; words after it pick parts: rust, js, page, or a crate",
@@ -27,6 +27,10 @@ const VERBS: [(&str, &str); 7] = [
     (
         "conformance",
         "the Autobahn suite against the node's own socket code; ends with 77 where there is no Python 2.7; `accept` after it writes what is expected",
+    ),
+    (
+        "bench",
+        "what a message costs, beside reference servers in the same run: a JSON line a figure; `--help` after it says more",
     ),
     ("install", "only install what the tests need"),
     ("docs", "write the generated pages again"),
@@ -44,6 +48,7 @@ fn main() -> ExitCode {
             Ok(code) => return code,
             Err(problem) => Err(problem),
         },
+        "bench" => bench(rest),
         "install" => install::run(),
         "docs" => docs::run(),
         "release" => shell::cargo(&["build", "--release", "--package", "trunkline"]),
@@ -57,6 +62,15 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// Measures the binary as it is handed out; the benchmark finds it beside itself.
+fn bench(arguments: &[String]) -> shell::Done {
+    shell::cargo(&["build", "--profile", "dist", "--package", "trunkline"])?;
+    shell::cargo(&["build", "--profile", "dist", "--package", "bench"])?;
+    let mut run = vec!["run", "--quiet", "--profile", "dist", "--package", "bench", "--bin", "bench", "--"];
+    run.extend(arguments.iter().map(String::as_str));
+    shell::cargo(&run)
 }
 
 fn usage() -> ExitCode {
