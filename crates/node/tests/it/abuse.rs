@@ -78,6 +78,23 @@ async fn a_thousand_requests_at_once_are_answered_in_order_and_read_no_faster_th
 }
 
 #[tokio::test]
+async fn a_thousand_fragments_without_a_byte_are_read_no_faster_than_the_pace() {
+    let cluster = Setup::of(1).start().await;
+    let mut client = cluster.client(0, "1").await;
+    let first = Frame::text(r#"{"type":"ping"}"#).unfinished();
+    let mut fragments = vec![Frame::continuation(b"").unfinished(); 1_000];
+    fragments.push(Frame::continuation(b""));
+    let bytes: Vec<u8> = std::iter::once(first).chain(fragments).flat_map(|frame| frame.encode()).collect();
+    let began = Instant::now();
+    client.raw().write(&bytes).await.unwrap();
+    client.expect_type("pong").await;
+    // A message that never ends must not be a way to have a node work without end.
+    let took = began.elapsed();
+    assert!(took > Duration::from_millis(1_900), "{took:?}");
+    client.close().await;
+}
+
+#[tokio::test]
 async fn a_thousand_pings_of_the_socket_at_once_do_not_make_a_client_slow() {
     let cluster = Setup::of(1).limits(|limits| limits.sends_per_second = 0).start().await;
     let mut client = cluster.client(0, "1").await;
