@@ -18,7 +18,10 @@ pub struct Entry {
 /// What was seen.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "fact", rename_all = "snake_case")]
-#[allow(missing_docs, reason = "the fields are the words of the protocol; what is not is said at the variant")]
+#[allow(
+    missing_docs,
+    reason = "the fields are the words of the protocol; what is not is said at the variant"
+)]
 pub enum Fact {
     /// A sender is about to send. The first `attempt` of an `id` is 1; the same `id` again is the next one.
     Try { user: String, session: String, id: String, conversation: String, attempt: u32 },
@@ -57,6 +60,8 @@ pub enum Fact {
     Behind { user: String, session: String, conversation: String, after: u64, head: u64 },
     /// A client is about to say that its person has read up to `seq`.
     Read { user: String, conversation: String, seq: u64 },
+    /// A client is about to connect.
+    Arriving { user: String, device: String },
     /// A client has heard `welcome`.
     Opened { user: String, session: String, device: String, node: Option<String>, resumed: bool },
     /// A client's session is over: the `code` of the Close frame, or 1006 where there was none. Also when the client itself went.

@@ -1,0 +1,70 @@
+//! `wrongly_evicted`: who is told "another login took your place" can name the login.
+
+use std::collections::BTreeMap;
+
+use super::super::case::{Case, Session};
+use super::super::fact::{Entry, Fact};
+use super::super::verdict::{Check, EVICTED, Finding};
+use super::super::weather::micros;
+use super::sessions::{by_slot, slot};
+
+/// Every session that ended with 4500 had another login of its slot come after it, or beside it and outlive it.
+pub(super) fn wrongly_evicted(case: &Case<'_>) -> Vec<Finding> {
+    let arrivals = arrivals(case);
+    let mut findings = Vec::new();
+    for (slot, sessions) in by_slot(case) {
+        let logins = arrivals.get(&slot).map_or(&[][..], Vec::as_slice);
+        for (name, session) in &sessions {
+            let Some((closed_us, EVICTED)) = session.closed else { continue };
+            let others = sessions.iter().filter(|(other, _)| other != name).map(|(_, other)| *other);
+            let replaced = others.into_iter().any(|other| took_its_place(session, closed_us, other));
+            if !replaced && !perhaps_unseen(case, session, closed_us, &sessions, logins) {
+                let what =
+                    format!("session {name} was told that it is replaced, and no other login took its place");
+                findings.push(case.about_sessions(Check::WronglyEvicted, session.user, &[name], what));
+            }
+        }
+    }
+    findings
+}
+
+/// The other came later, or lived beside this one and lives on: of logins that race, the order seen from outside need not be the one that counts.
+fn took_its_place(session: &Session<'_>, closed_us: u64, other: &Session<'_>) -> bool {
+    let outlives = other.closed.is_none_or(|(other_us, _)| other_us > closed_us);
+    let beside = other.lives_at(session.opened_us);
+    let later = other.opened_us > session.opened_us && other.opened_us <= closed_us;
+    later || (beside && outlives)
+}
+
+/// A login may have taken the place and vanished before anybody heard a `welcome`.
+///
+/// That shows by more arrivals than sessions since shortly before this one was opened.
+fn perhaps_unseen(
+    case: &Case<'_>,
+    session: &Session<'_>,
+    closed_us: u64,
+    sessions: &[(&str, &Session<'_>)],
+    logins: &[u64],
+) -> bool {
+    let since = session.opened_us.saturating_sub(micros(case.bounds.answer.within));
+    let arrived = logins.iter().filter(|&&at_us| at_us >= since && at_us <= closed_us).count();
+    // A welcome may come after this one's close: it is the answer to one of these arrivals all the same.
+    let until = closed_us.saturating_add(micros(case.bounds.answer.within));
+    let opened = sessions.iter().filter(|(_, other)| other.opened_us >= since && other.opened_us <= until);
+    arrived > opened.count()
+        || sessions.iter().any(|(_, other)| other.opened_us > closed_us && other.opened_us <= until)
+            && logins.iter().any(|&at_us| at_us > session.opened_us && at_us <= closed_us)
+}
+
+/// When somebody set out for each slot.
+fn arrivals<'a>(case: &Case<'a>) -> BTreeMap<(&'a str, &'a str), Vec<u64>> {
+    let mut arrivals: BTreeMap<(&'a str, &'a str), Vec<u64>> = BTreeMap::new();
+    for Entry { at_us, fact } in case.entries {
+        if let Fact::Arriving { user, device } = fact
+            && let Some(slot) = slot(case, user, device)
+        {
+            arrivals.entry(slot).or_default().push(*at_us);
+        }
+    }
+    arrivals
+}
