@@ -6,12 +6,13 @@ use std::path::{Path, PathBuf};
 use crate::shell::{Done, Problem, cargo, cargo_program, root};
 
 /// Which crates of ours a crate may depend on; what stands in brackets is for its tests alone.
-const EDGES: [(&str, &[&str], &[&str]); 13] = [
+const EDGES: [(&str, &[&str], &[&str]); 14] = [
     ("wire", &[], &[]),
     ("ports", &["wire"], &[]),
     ("edge", &["wire"], &["testkit"]),
     ("rocketmq", &[], &["testkit"]),
-    ("adapters", &["wire", "ports", "rocketmq"], &["testkit"]),
+    ("amqp", &[], &["testkit"]),
+    ("adapters", &["wire", "ports", "rocketmq", "amqp"], &["testkit"]),
     ("node", &["wire", "ports", "edge"], &["testkit"]),
     ("gateway", &["wire", "ports", "edge"], &["testkit"]),
     ("trunkline", &["wire", "ports", "edge", "adapters", "node", "gateway"], &["testkit"]),

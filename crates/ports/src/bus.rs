@@ -1,6 +1,6 @@
 //! Carries envelopes between nodes. A hint: may lose, repeat, reorder and delay.
 
-use std::{sync::Arc, time::Duration};
+use std::{error::Error, fmt, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -49,6 +49,7 @@ impl Posting {
 pub trait Bus: Send + Sync + 'static {
     /// Posts envelopes, and says of each whether the bus has taken it. Taken means that it reaches an inbox that is open, if nothing fails on the way;
     /// an error may be wrong about one that arrives all the same.
+    /// A bus that knows that a node has no inbox says so, by an error whose source is [`NoInbox`]; another takes the posting, and nobody reads it.
     /// Postings with one key keep their order. Ends within [`POST_LIMIT`]. Not cancel safe: a dropped call may have posted anything.
     async fn post(&self, postings: Vec<Posting>) -> Vec<Result<(), PortError>>;
 
@@ -70,6 +71,28 @@ pub trait Bus: Send + Sync + 'static {
     /// How the bus is.
     fn state(&self) -> SeamState;
 }
+
+/// Why a posting to one node was not taken: the bus is well, and knows that no inbox of that name is open.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NoInbox {
+    /// The node.
+    pub node: NodeName,
+}
+
+impl NoInbox {
+    /// Whether this is what an error of [`Bus::post`] says.
+    pub fn is_why(error: &PortError) -> bool {
+        error.source.as_ref().is_some_and(|source| source.is::<NoInbox>())
+    }
+}
+
+impl fmt::Display for NoInbox {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} has no inbox", self.node)
+    }
+}
+
+impl Error for NoInbox {}
 
 /// A node's queue on the bus. It mends itself: an outage is told, not an error.
 #[async_trait]

@@ -67,7 +67,7 @@ pub struct Overrides {
     /// Where sessions are found: memory, redis://HOST:6379
     #[arg(long, value_name = "URL")]
     pub directory: Option<Secret>,
-    /// How nodes talk: memory, rocketmq://HOST:9876
+    /// How nodes talk: memory, amqp://HOST:5672, rocketmq://HOST:9876
     #[arg(long, value_name = "URL")]
     pub bus: Option<Secret>,
     /// Where messages are kept: sqlite:FILE, memory, none

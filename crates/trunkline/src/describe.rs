@@ -109,6 +109,16 @@ fn directory(config: &Config) -> String {
 fn bus(config: &Config) -> String {
     match &config.backends.bus {
         BusBackend::Memory => "memory: this process alone".to_owned(),
+        BusBackend::RabbitMq(rabbitmq) => {
+            let copy = rabbitmq.copy.as_ref().map(|copy| format!(", a copy of everything to {copy}"));
+            format!(
+                "RabbitMQ at {}, virtual host {}, names {}.*{}",
+                hosts(&rabbitmq.servers),
+                rabbitmq.virtual_host,
+                rabbitmq.prefix,
+                copy.unwrap_or_default()
+            )
+        }
         BusBackend::RocketMq(rocketmq) => {
             let (single, group, control) = (&rocketmq.single, &rocketmq.group, &rocketmq.control);
             let copy = rocketmq

@@ -6,6 +6,7 @@
     reason = "a test that goes wrong panics, its own functions too"
 )]
 
+mod rabbitmq_bus;
 mod redis_directory;
 mod registry;
 mod rocketmq_bus;

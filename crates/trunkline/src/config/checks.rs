@@ -153,7 +153,7 @@ fn shared(config: &Config, role: Role) -> Option<Problem> {
         return problem(
             "bus",
             format!(
-                "is memory, but the {with} is shared: nodes would not reach each other; set bus: rocketmq://HOST:9876"
+                "is memory, but the {with} is shared: nodes would not reach each other; set bus: amqp://HOST:5672 or rocketmq://HOST:9876"
             ),
         );
     }
@@ -166,7 +166,7 @@ fn store_said(config: &Config, role: Role) -> Option<Problem> {
     }
     problem(
         "store",
-        "nodes that share a directory cannot share an SQLite file; set store: none (nothing is kept), or name the file where this is the only node",
+        "nodes that share a directory cannot share an SQLite file; set store: postgres://USER:PASSWORD@HOST/DATABASE, or none (nothing is kept), or name the file where this is the only node",
     )
 }
 

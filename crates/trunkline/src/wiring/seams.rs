@@ -6,7 +6,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use adapters::bus::{RocketMqBus, RocketMqOptions};
+use adapters::bus::{RabbitMqBus, RabbitMqOptions, RocketMqBus, RocketMqOptions};
 use adapters::directory::{RedisDirectory, RedisDirectoryConfig};
 use adapters::registry::{FixedRegistry, NacosOptions, NacosRegistry};
 use adapters::sql::SqliteStore;
@@ -20,7 +20,7 @@ use tokio::time::Instant;
 
 use crate::config::Config;
 use crate::config::backend::{
-    BusBackend, DirectoryBackend, Nacos, Redis, RegistryBackend, RocketMq, StoreBackend,
+    BusBackend, DirectoryBackend, Nacos, RabbitMq, Redis, RegistryBackend, RocketMq, StoreBackend,
 };
 
 /// The servers of one process.
@@ -69,6 +69,7 @@ pub async fn open(
     };
     let bus: Arc<dyn Bus> = match &config.backends.bus {
         BusBackend::Memory => Arc::new(MemoryBus::new()),
+        BusBackend::RabbitMq(rabbitmq) => Arc::new(RabbitMqBus::new(rabbitmq_options(rabbitmq, config))),
         BusBackend::RocketMq(rocketmq) => {
             let bus = RocketMqBus::new(rocketmq_options(rocketmq, config));
             Arc::new(bus.map_err(SeamError)?)
@@ -154,6 +155,22 @@ fn nacos_options(nacos: &Nacos, config: &Config) -> NacosOptions {
         self_check_every: config.registry.check_every.0,
         poll_every: config.registry.list_every.0,
         ..NacosOptions::new(nacos.servers.iter().map(ToString::to_string))
+    }
+}
+
+fn rabbitmq_options(rabbitmq: &RabbitMq, config: &Config) -> RabbitMqOptions {
+    let servers = rabbitmq.servers.iter().map(|server| (server.host.clone(), server.port));
+    let mut options = RabbitMqOptions::new(servers);
+    if let Some((user, password)) = &rabbitmq.login {
+        options.user.clone_from(user);
+        options.password = password.expose_text().unwrap_or_default().to_owned();
+    }
+    RabbitMqOptions {
+        virtual_host: rabbitmq.virtual_host.clone(),
+        prefix: rabbitmq.prefix.clone(),
+        copy: rabbitmq.copy.clone(),
+        call_timeout: config.bus.call_timeout.0,
+        ..options
     }
 }
 

@@ -117,8 +117,11 @@ async fn a_url_that_cannot_be_right_is_64_and_names_its_seam() {
         ("directory", format!("rediss://u:{PASSWORD}@h"), "not supported yet"),
         ("directory", format!("nacos://u:{PASSWORD}@h"), "unknown scheme `nacos:`"),
         ("bus", format!("kafka://u:{PASSWORD}@h"), "unknown scheme `kafka:`"),
-        ("bus", format!("amqp://u:{PASSWORD}@h"), "not supported yet"),
-        ("store", format!("postgres://u:{PASSWORD}@h/db"), "not supported yet"),
+        ("bus", format!("amqps://u:{PASSWORD}@h"), "not supported yet"),
+        ("bus", format!("amqp://:{PASSWORD}@h"), "user and password go together"),
+        ("store", format!("mysql://u:{PASSWORD}@h/db"), "not supported yet"),
+        ("store", format!("postgres://u:{PASSWORD}@h/db?sslmode=require"), "TLS is not supported yet"),
+        ("store", format!("postgres://:{PASSWORD}@h/db"), "a user is missing"),
         ("store", format!("oracle://u:{PASSWORD}@h/db"), "unknown scheme `oracle:`"),
         ("store", PASSWORD.to_owned(), "is no back end"),
         // Unknown parameters.

@@ -19,6 +19,7 @@ mod login;
 mod logs;
 mod person;
 mod python;
+mod rabbitmq;
 mod racing;
 mod reader;
 mod say;

@@ -13,7 +13,7 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 use wire::envelope::Lane;
 
-use super::health::{Deaf, Health};
+use crate::bus::health::{Deaf, Health};
 
 /// The least that is told of a stretch of messages that the broker no longer has: how long it was, nobody knows.
 const GAP_MIN: Duration = Duration::from_secs(1);

@@ -4,7 +4,6 @@
 //! inbox that was open, also after an outage. An inbox ends when another is opened for its node on the same `RocketMqBus`; of one in another
 //! process it cannot know (a node's name belongs to its lease). Nothing is created unless that is asked for.
 
-mod health;
 mod inbox;
 mod options;
 mod outbox;
@@ -26,7 +25,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
 use wire::id::{Boot, NodeName};
 
-use health::Health;
+use super::health::Health;
 use inbox::{Road, RocketMqInbox};
 pub use options::RocketMqOptions;
 use outbox::{Answer, NewParcel, Outbox};
@@ -71,7 +70,7 @@ impl RocketMqBus {
         Ok(RocketMqBus {
             options,
             client,
-            health: Arc::default(),
+            health: Arc::new(Health::of("RocketMQ")),
             outboxes: Mutex::default(),
             inboxes: Mutex::default(),
             couriers: TaskTracker::new(),

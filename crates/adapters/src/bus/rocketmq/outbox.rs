@@ -12,8 +12,8 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, sleep, timeout_at};
 
 use super::SEAM;
-use super::health::Health;
 use super::topics::port_error;
+use crate::bus::health::Health;
 
 /// Parcels that wait for one queue: with a batch every few milliseconds, a second of it.
 const WAITING_MAX: usize = 4_096;

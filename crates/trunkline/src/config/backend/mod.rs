@@ -9,7 +9,7 @@ mod registry;
 mod store;
 mod url;
 
-pub use bus::{BusBackend, RocketMq};
+pub use bus::{BusBackend, RabbitMq, RocketMq};
 pub use directory::{DirectoryBackend, Redis};
 pub use registry::{FixedService, Nacos, RegistryBackend};
 pub use store::StoreBackend;

@@ -6,7 +6,7 @@ use crate::config::{
 };
 
 section! {
-    /// How nodes talk to each other: `memory`, or `rocketmq://host:9876,host:9876?single=&group=&control=&create=&copy=`.
+    /// How nodes talk to each other: `memory`, `amqp://user:password@host:5672,host:5672/vhost?prefix=&copy=` (RabbitMQ), or `rocketmq://host:9876,host:9876?single=&group=&control=&create=&copy=`.
     Bus in "bus" {
         /// The back end; `bus: URL` is short for it. Where absent, `rocketmq.name-server` is read.
         main url: Option<UrlText> = Said("`memory`");

@@ -78,6 +78,22 @@ fn rocketmq_takes_other_topics() {
 }
 
 #[test]
+fn rabbitmq_takes_several_hosts_a_login_and_a_virtual_host() {
+    let BusBackend::RabbitMq(plain) = BusBackend::parse("amqp://h").unwrap() else { panic!() };
+    assert_eq!((plain.login, plain.virtual_host.as_str(), plain.prefix.as_str()), (None, "/", "trunkline"));
+    let text = "amqp://u%40x:p%2Fw@h1:5673,[::1]/%2fchat%20a?prefix=im&copy=ARCHIVE";
+    let BusBackend::RabbitMq(other) = BusBackend::parse(text).unwrap() else { panic!() };
+    let servers: Vec<_> = other.servers.iter().map(ToString::to_string).collect();
+    assert_eq!(servers, ["h1:5673", "[::1]:5672"]);
+    let (user, password) = other.login.as_ref().unwrap();
+    assert_eq!((user.as_str(), password.expose_text()), ("u@x", Some("p/w")));
+    assert_eq!((other.virtual_host.as_str(), other.prefix.as_str()), ("/chat a", "im"));
+    assert_eq!(other.copy.as_deref(), Some("ARCHIVE"));
+    assert!(!format!("{other:?}").contains("p/w"));
+    assert!(BusBackend::parse("amqp://h").unwrap().is_shared());
+}
+
+#[test]
 fn stores_are_words_and_files() {
     assert_eq!(StoreBackend::parse("none"), Ok(StoreBackend::None));
     assert_eq!(StoreBackend::parse("memory:"), Ok(StoreBackend::Memory));
@@ -89,7 +105,7 @@ fn stores_are_words_and_files() {
 fn no_error_quotes_what_may_be_a_password() {
     let passwords = ["p/w", "p?w", "p#w", "p@w", "p w", "p%ffw"];
     for password in passwords {
-        for scheme in ["nacos", "redis", "rocketmq", "redsi", "rediss"] {
+        for scheme in ["nacos", "redis", "rocketmq", "amqp", "amqps", "redsi", "rediss"] {
             let url = format!("{scheme}://user:{password}secret@h:99999/x?y=z");
             let errors = [
                 RegistryBackend::parse(&url).err(),

@@ -5,8 +5,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use ports::SeamState;
 
 /// The last word on posting, and on each inbox.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Health {
+    /// What people call the broker.
+    name: &'static str,
     views: Mutex<Views>,
 }
 
@@ -25,6 +27,10 @@ pub(super) struct Deaf {
 }
 
 impl Health {
+    pub(super) fn of(name: &'static str) -> Health {
+        Health { name, views: Mutex::default() }
+    }
+
     pub(super) fn answered(&self) {
         let mut views = self.views();
         views.has_answered = true;
@@ -57,7 +63,11 @@ impl Health {
         if views.deaf_inboxes > 0 {
             return SeamState::down(views.deaf_because.clone());
         }
-        if views.has_answered { SeamState::up() } else { SeamState::down("RocketMQ has not answered yet") }
+        if views.has_answered {
+            SeamState::up()
+        } else {
+            SeamState::down(format!("{} has not answered yet", self.name))
+        }
     }
 
     fn views(&self) -> MutexGuard<'_, Views> {

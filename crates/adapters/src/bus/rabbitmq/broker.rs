@@ -1,0 +1,197 @@
+//! The way to the broker: which of its nodes answers, and what has to be there.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use amqp::{Config, Error, Kind, Link, QueueOptions};
+use ports::{PortError, Retry};
+use wire::id::{Boot, NodeName};
+
+use super::names::Names;
+use super::{RabbitMqOptions, SEAM};
+
+/// A broker and its client say every 5 s that they live; one that says nothing for 10 s is taken for dead.
+const HEARTBEAT: Duration = Duration::from_secs(5);
+/// As old as an envelope may become by default: what lies there for longer, nobody wants.
+const MESSAGE_LIFE: Duration = Duration::from_secs(30);
+/// Two leases: a node that has not come back by then comes back as another boot.
+const QUEUE_LIFE: Duration = Duration::from_secs(30);
+/// What waits for a node that stands still; more is refused, and whoever posts it is told.
+const QUEUE_MESSAGES_MAX: u32 = 100_000;
+/// See [`QUEUE_MESSAGES_MAX`].
+const QUEUE_BYTES_MAX: u64 = 128 << 20;
+/// Deliveries under way to a node: some milliseconds of what it can work off.
+const PREFETCH: u16 = 256;
+/// Another boot of the same name opens its inbox at the very same time; this often, one of the two gives way.
+const TAKEOVERS_MAX: usize = 5;
+
+/// What is known of the broker.
+#[derive(Debug)]
+pub(super) struct Broker {
+    options: RabbitMqOptions,
+    pub(super) names: Names,
+    /// The server that answered last.
+    last: AtomicUsize,
+}
+
+/// What became of an inbox that was cut off.
+pub(super) enum Resumed {
+    /// It reads on.
+    Reading(Link),
+    /// The queue is another boot's by now.
+    Replaced,
+}
+
+impl Broker {
+    pub(super) fn new(options: RabbitMqOptions) -> Arc<Broker> {
+        Arc::new(Broker { names: Names::new(&options.prefix), options, last: AtomicUsize::new(0) })
+    }
+
+    pub(super) fn copy_queue(&self) -> Option<&str> {
+        self.options.copy.as_deref()
+    }
+
+    /// A link for what is posted: every exchange and the queue for copies are there, and posts are confirmed.
+    pub(super) async fn open_outbox(&self) -> Result<Link, Error> {
+        let mut link = self.connect("outbox").await?;
+        self.declare_exchanges(&mut link).await?;
+        // However somebody else has declared it is right.
+        if let Some(copies) = self.copy_queue()
+            && link.inspect_queue(copies).await?.is_none()
+        {
+            self.declare_copies(&mut link).await?;
+        }
+        link.confirm_publications().await?;
+        Ok(link)
+    }
+
+    /// Makes the queue for copies, in which everything stays.
+    pub(super) async fn declare_copies(&self, link: &mut Link) -> Result<(), Error> {
+        let Some(copies) = self.copy_queue() else { return Ok(()) };
+        link.declare_queue(copies, &QueueOptions::default()).await.map(drop)
+    }
+
+    /// A link that reads the mail of a boot, and how many messages an earlier boot has left unread.
+    pub(super) async fn open_inbox(&self, boot: &Boot) -> Result<(Link, u32), Error> {
+        let mut link = self.connect(&format!("inbox of {}", boot.node)).await?;
+        self.declare_exchanges(&mut link).await?;
+        let queue = self.names.queue(&boot.node);
+        let mut left = 0;
+        for _ in 1..TAKEOVERS_MAX {
+            match self.take_over(&mut link, &queue, boot, &mut left).await {
+                Err(error) if error.is_consumed_by_another() => link.reopen_channel().await?,
+                taken => return taken.map(|()| (link, left)),
+            }
+        }
+        self.take_over(&mut link, &queue, boot, &mut left).await.map(|()| (link, left))
+    }
+
+    /// Deleting it is what an earlier reader is told by, also one that stands still: it can neither hold the queue nor read on.
+    async fn take_over(
+        &self,
+        link: &mut Link,
+        queue: &str,
+        boot: &Boot,
+        left: &mut u32,
+    ) -> Result<(), Error> {
+        *left += link.delete_queue(queue).await?;
+        self.make_queue(link, queue, boot).await?;
+        read(link, queue).await
+    }
+
+    /// Goes on reading the queue of a boot, if it is still its own.
+    pub(super) async fn resume_inbox(&self, boot: &Boot) -> Result<Resumed, Error> {
+        let mut link = self.connect(&format!("inbox of {}", boot.node)).await?;
+        self.declare_exchanges(&mut link).await?;
+        let queue = self.names.queue(&boot.node);
+        // A broker that has lost everything knows neither mark nor queue.
+        let is_ours = link.has_exchange(&self.names.mark(boot)).await?;
+        if !is_ours && link.inspect_queue(&queue).await?.is_some() {
+            return Ok(Resumed::Replaced);
+        }
+        self.make_queue(&mut link, &queue, boot).await?;
+        read(&mut link, &queue).await?;
+        Ok(Resumed::Reading(link))
+    }
+
+    /// Takes away the queue of a node whose reader leaves, unless somebody else reads it.
+    pub(super) async fn leave(&self, mut link: Link, node: &NodeName) -> Result<(), Error> {
+        link.cancel_consumer().await?;
+        link.delete_unused_queue(&self.names.queue(node)).await?;
+        link.close().await
+    }
+
+    /// Tries the servers, first the one that answered last.
+    async fn connect(&self, role: &str) -> Result<Link, Error> {
+        let options = &self.options;
+        let mut config = Config::new(&options.user, &options.password);
+        config.virtual_host.clone_from(&options.virtual_host);
+        config.name = format!("{} {role}", options.prefix);
+        config.heartbeat = HEARTBEAT;
+        config.call_timeout = options.call_timeout();
+        let (count, first) = (options.servers.len(), self.last.load(Ordering::Relaxed));
+        let mut failure = None;
+        for place in (first..first + count).map(|place| place % count) {
+            let Some((host, port)) = options.servers.get(place) else { continue };
+            match Link::open(&config, host, *port).await {
+                Ok(link) => {
+                    self.last.store(place, Ordering::Relaxed);
+                    return Ok(link);
+                }
+                // What a server refuses says more than that another one is away.
+                Err(error) if error.is_final() => return Err(error),
+                Err(error) => failure = Some(error),
+            }
+        }
+        let nowhere = || Error::Io { address: "RabbitMQ".to_owned(), why: "no server is named".to_owned() };
+        Err(failure.unwrap_or_else(nowhere))
+    }
+
+    async fn declare_exchanges(&self, link: &mut Link) -> Result<(), Error> {
+        link.declare_exchange(&self.names.single, Kind::Direct).await?;
+        link.declare_exchange(&self.names.group, Kind::Fanout).await?;
+        link.declare_exchange(&self.names.control, Kind::Direct).await
+    }
+
+    /// The queue, its mark and its bindings; changes nothing where they are there.
+    async fn make_queue(&self, link: &mut Link, queue: &str, boot: &Boot) -> Result<(), Error> {
+        let mark = self.names.mark(boot);
+        link.declare_exchange(&mark, Kind::FanoutWhileBound).await?;
+        let options = QueueOptions {
+            expires: Some(QUEUE_LIFE),
+            message_ttl: Some(MESSAGE_LIFE),
+            messages_max: Some(QUEUE_MESSAGES_MAX),
+            bytes_max: Some(QUEUE_BYTES_MAX),
+        };
+        link.declare_queue(queue, &options).await?;
+        link.bind(queue, &mark, "").await?;
+        for (exchange, key) in self.names.ways_in(&boot.node) {
+            link.bind(queue, exchange, key).await?;
+        }
+        Ok(())
+    }
+
+    /// The client's error as a seam's, with what a person can do where only a person can.
+    pub(super) fn port_error(&self, during: &'static str, error: Error) -> PortError {
+        if !error.is_final() {
+            return PortError::outage(SEAM, during, error);
+        }
+        let prefix = &self.options.prefix;
+        let advice = if error.is_declared_otherwise() {
+            format!("{error}: delete what is there, or set another ?prefix=")
+        } else if matches!(error, Error::ChannelClosed { .. }) {
+            let own = format!(r"^{}\.", prefix.replace('.', r"\."));
+            let (host, user) = (&self.options.virtual_host, &self.options.user);
+            format!("{error}: run `rabbitmqctl set_permissions -p '{host}' '{user}' '{own}' '{own}' '{own}'`")
+        } else {
+            error.to_string()
+        };
+        PortError { retry: Retry::Never, ..PortError::outage(SEAM, during, advice) }
+    }
+}
+
+async fn read(link: &mut Link, queue: &str) -> Result<(), Error> {
+    link.prefetch(PREFETCH).await?;
+    link.consume(queue).await
+}
