@@ -101,6 +101,11 @@ impl Facts {
         self.log().entries.clone()
     }
 
+    /// Looks at all facts so far without a copy. Nothing is recorded meanwhile.
+    pub(super) fn with_entries<T>(&self, look: impl FnOnce(&[Entry]) -> T) -> T {
+        look(&self.log().entries)
+    }
+
     /// All facts so far, a JSON object a line.
     pub fn to_ndjson(&self) -> String {
         self.log().entries.iter().map(|entry| line(entry) + "\n").collect()

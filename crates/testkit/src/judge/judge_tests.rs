@@ -489,7 +489,9 @@ fn a_user_who_does_not_come_back_is_stuck() {
 #[test]
 fn a_run_with_too_little_in_it_is_vacuous() {
     let log = Log::correct();
-    let wants: [(&str, fn(&mut Least)); 7] = [
+    /// What is wanted, under the name by which it is missed.
+    type Want = (&'static str, fn(&mut Least));
+    let wants: [Want; 7] = [
         ("receipts", |least| least.receipts = 10),
         ("old receipts", |least| least.old_receipts = 2),
         ("messages caught up", |least| least.caught_up = 4),

@@ -1,6 +1,6 @@
 //! `lost`: what was promised is there, and everybody whom it concerns has it.
 
-use std::collections::BTreeSet;
+use std::collections::HashSet;
 
 use super::super::case::{Case, Place, Row, Send};
 use super::super::verdict::{Check, Finding};
@@ -40,7 +40,7 @@ pub(super) fn lost(case: &Case<'_>) -> Vec<Finding> {
 }
 
 /// What each user has, from whichever session; a corrupted one has come too.
-fn held<'a>(case: &Case<'a>) -> BTreeSet<(&'a str, Place<'a>)> {
+fn held<'a>(case: &Case<'a>) -> HashSet<(&'a str, Place<'a>)> {
     case.arrivals.iter().map(|arrival| (arrival.user, arrival.stamp.place())).collect()
 }
 
@@ -49,7 +49,7 @@ fn missing<'a>(
     case: &Case<'a>,
     row: &Row<'a>,
     send: &Send<'a>,
-    held: &BTreeSet<(&'a str, Place<'a>)>,
+    held: &HashSet<(&'a str, Place<'a>)>,
 ) -> Vec<&'a str> {
     let Some(first) = send.tries.first() else { return Vec::new() };
     let mut missing = Vec::new();

@@ -1,9 +1,9 @@
 //! `stuck`: everything that begins comes to an end, in time.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::Duration;
 
-use super::super::case::{Case, Place, Send, SendKey, Session};
+use super::super::case::{Case, Place, Row, Send, SendKey, Session};
 use super::super::verdict::{Check, Finding};
 
 /// Sends are answered, messages arrive, users come back.
@@ -47,41 +47,30 @@ fn answer_us(case: &Case<'_>, send: &Send<'_>, from_us: u64, session: &str) -> O
 /// A message reaches every session that was there before it was sent and lives on.
 fn undelivered(case: &Case<'_>) -> Vec<Finding> {
     let arrived = arrived(case);
-    let mut by_user: BTreeMap<&str, Vec<(&str, &Session<'_>)>> = BTreeMap::new();
-    for (name, session) in case.sessions.iter().filter(|(_, session)| !session.deaf) {
-        by_user.entry(session.user).or_default().push((name, session));
-    }
+    let mut present = Present::new(case);
     let mut members: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
     let mut findings = Vec::new();
-    // What is kept twice is the business of `twice_stored`.
-    for row in
-        case.rows_of.values().filter_map(|rows| if let [row] = rows.as_slice() { Some(row) } else { None })
-    {
-        let Some(send) = case.sends.get(&row.key) else { continue };
-        let (Some(first), Some(known_us)) = (send.tries.first(), send.known_us) else { continue };
+    for (first_us, send, row) in owed(case) {
+        present.advance_to(first_us);
+        let Some(known_us) = send.known_us else { continue };
         let Some(deadline) = case.weather.deadline_us(known_us, &case.bounds.delivery) else { continue };
         if deadline > case.ended_us {
             continue;
         }
-        let conversation = row.stamp.conversation;
+        let (conversation, place) = (row.stamp.conversation, row.stamp.place());
         for user in members.entry(conversation).or_insert_with(|| case.members.ever(conversation)).iter() {
-            if !case.members.surely(conversation, user, first.at_us, deadline) {
-                continue;
-            }
-            for (name, session) in by_user.get(user).map_or(&[][..], Vec::as_slice) {
-                let concerned = session.opened_us < first.at_us && session.lives_at(deadline);
-                if concerned
-                    && !sent_by(row.key, send, user, name)
-                    && !session.was_told_behind(row.stamp.place())
-                {
-                    let came = arrived.get(&(*name, row.stamp.place()));
-                    if came.is_none_or(|&came_us| came_us > deadline) {
-                        let late = came.map_or("never came".to_owned(), |&came_us| {
-                            format!("came after {:?}", Duration::from_micros(came_us - known_us))
-                        });
-                        let what = format!("it {late} to session {name} of {user}");
-                        findings.push(case.about_send(Check::Stuck, row.key.1, what));
-                    }
+            let lasting = present.of(user).iter().filter(|(_, session)| session.lives_at(deadline));
+            for (name, _) in lasting.filter(|(name, session)| {
+                !sent_by(row.key, send, user, name) && !session.was_told_behind(place)
+            }) {
+                let came = arrived.get(&(*name, place)).copied();
+                let in_time = came.is_some_and(|came_us| came_us <= deadline);
+                if !in_time && case.members.surely(conversation, user, first_us, deadline) {
+                    let late = came.map_or("never came".to_owned(), |came_us| {
+                        format!("came after {:?}", Duration::from_micros(came_us.saturating_sub(known_us)))
+                    });
+                    let what = format!("it {late} to session {name} of {user}");
+                    findings.push(case.about_send(Check::Stuck, row.key.1, what));
                 }
             }
         }
@@ -89,13 +78,60 @@ fn undelivered(case: &Case<'_>) -> Vec<Finding> {
     findings
 }
 
+/// What is kept, in the order in which it was first sent. What is kept twice is the business of `twice_stored`.
+fn owed<'c, 'a>(case: &'c Case<'a>) -> Vec<(u64, &'c Send<'a>, &'c Row<'a>)> {
+    let once = case.rows_of.values().filter_map(|rows| match rows.as_slice() {
+        [row] => Some(row),
+        _ => None,
+    });
+    let mut owed: Vec<_> = once
+        .filter_map(|row| {
+            let send = case.sends.get(&row.key)?;
+            Some((send.tries.first()?.at_us, send, row))
+        })
+        .collect();
+    owed.sort_by_key(|(first_us, ..)| *first_us);
+    owed
+}
+
+/// Who is there at a moment that only moves forward.
+struct Present<'c, 'a> {
+    /// In the order of their openings; a client that did not read is owed nothing.
+    waiting: std::iter::Peekable<std::vec::IntoIter<(&'a str, &'c Session<'a>)>>,
+    by_user: BTreeMap<&'a str, Vec<(&'a str, &'c Session<'a>)>>,
+}
+
+impl<'c, 'a> Present<'c, 'a> {
+    fn new(case: &'c Case<'a>) -> Present<'c, 'a> {
+        let reading = case.sessions.iter().filter(|(_, session)| !session.deaf);
+        let mut waiting: Vec<(&'a str, &'c Session<'a>)> =
+            reading.map(|(name, session)| (*name, session)).collect();
+        waiting.sort_by_key(|(_, session)| session.opened_us);
+        Present { waiting: waiting.into_iter().peekable(), by_user: BTreeMap::new() }
+    }
+
+    /// Lets in who was opened before this moment.
+    fn advance_to(&mut self, at_us: u64) {
+        while let Some((name, session)) = self.waiting.next_if(|(_, session)| session.opened_us < at_us) {
+            let sessions = self.by_user.entry(session.user).or_default();
+            sessions.retain(|(_, session)| session.lives_at(at_us));
+            sessions.push((name, session));
+        }
+    }
+
+    /// The sessions of a user; some of them may be over.
+    fn of(&self, user: &str) -> &[(&'a str, &'c Session<'a>)] {
+        self.by_user.get(user).map_or(&[], Vec::as_slice)
+    }
+}
+
 fn sent_by(key: SendKey<'_>, send: &Send<'_>, user: &str, session: &str) -> bool {
     key.0 == user && send.tries.iter().any(|tried| tried.session == session)
 }
 
 /// When each session first saw each place, pushed or fetched.
-fn arrived<'a>(case: &Case<'a>) -> BTreeMap<(&'a str, Place<'a>), u64> {
-    let mut arrived = BTreeMap::new();
+fn arrived<'a>(case: &Case<'a>) -> HashMap<(&'a str, Place<'a>), u64> {
+    let mut arrived = HashMap::new();
     for arrival in &case.arrivals {
         arrived.entry((arrival.session, arrival.stamp.place())).or_insert(arrival.at_us);
     }

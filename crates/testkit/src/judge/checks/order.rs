@@ -1,6 +1,6 @@
 //! `out_of_order`, `holes`: everybody sees 1, 2, 3.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use super::super::case::{Arrival, Case, Place, Send, SendKey};
 use super::super::verdict::{Check, Finding};
@@ -8,7 +8,7 @@ use super::super::verdict::{Check, Finding};
 /// What one session was pushed of one conversation, in the order in which it came, each place once.
 fn pushed<'c, 'a>(case: &'c Case<'a>) -> BTreeMap<(&'a str, &'a str), Vec<&'c Arrival<'a>>> {
     let mut logs: BTreeMap<(&'a str, &'a str), Vec<&'c Arrival<'a>>> = BTreeMap::new();
-    let mut seen: BTreeSet<(&str, Place<'_>)> = BTreeSet::new();
+    let mut seen: HashSet<(&str, Place<'_>)> = HashSet::new();
     for arrival in case.arrivals.iter().filter(|arrival| !arrival.fetched) {
         if seen.insert((arrival.session, arrival.stamp.place())) {
             logs.entry((arrival.session, arrival.stamp.conversation)).or_default().push(arrival);
@@ -51,39 +51,51 @@ fn was_set_back(case: &Case<'_>, one: &Arrival<'_>, next: &Arrival<'_>) -> bool 
     })
 }
 
+/// What one sender sent to one conversation, and the place of each.
+type Stream<'c, 'a> = Vec<(SendKey<'a>, &'c Send<'a>, u64)>;
+
 /// A sender's messages in one conversation, where it is certain in which order they had to be taken.
 fn senders_out_of_order(case: &Case<'_>) -> Vec<Finding> {
-    let mut streams: BTreeMap<(&str, &str), Vec<(SendKey<'_>, &Send<'_>, u64)>> = BTreeMap::new();
+    let mut streams: BTreeMap<(&str, &str), Stream<'_, '_>> = BTreeMap::new();
     for (key, rows) in &case.rows_of {
         let ([row], Some(send)) = (rows.as_slice(), case.sends.get(key)) else { continue };
         if !send.tries.is_empty() && row.stamp.conversation == send.conversation {
             streams.entry((key.0, send.conversation)).or_default().push((*key, send, row.stamp.seq));
         }
     }
+    streams.into_values().flat_map(|stream| misplaced(case, stream)).collect()
+}
+
+/// What stands before something that had to be taken earlier.
+fn misplaced<'a>(case: &Case<'a>, mut stream: Stream<'_, 'a>) -> Vec<Finding> {
+    stream.sort_by_key(|(_, send, _)| send.tries.first().map(|first| first.at_us));
+    let receipts = stream
+        .iter()
+        .filter_map(|(key, send, seq)| send.receipts.first().map(|receipt| (receipt.at_us, *seq, key.1)));
+    let mut receipts: Vec<(u64, u64, &str)> = receipts.collect();
+    receipts.sort_unstable();
+    let mut receipts = receipts.into_iter().peekable();
+    // The highest place so far of what was receipted, and of what went unrepeated through one session.
+    let mut receipted: Option<(u64, &str)> = None;
+    let mut went: BTreeMap<&str, (u64, &str)> = BTreeMap::new();
     let mut findings = Vec::new();
-    for stream in streams.values_mut() {
-        stream.sort_by_key(|(_, send, _)| send.tries.first().map(|first| first.at_us));
-        // The highest place so far of what was receipted, and of what went unrepeated through one session.
-        let mut last_once: BTreeMap<&str, (u64, &str)> = BTreeMap::new();
-        let mut earlier: Vec<(u64, u64, &str)> = Vec::new();
-        for (key, send, seq) in stream.iter() {
-            let Some(first) = send.tries.first() else { continue };
-            let went_once = send.tries.len() == 1 && send.refusals_us.is_empty();
-            let before = went_once.then(|| last_once.get(first.session)).flatten().copied();
-            let receipted = earlier.iter().filter(|(receipted_us, ..)| *receipted_us <= first.at_us);
-            let receipted = receipted.map(|&(_, seq, id)| (seq, id)).max();
-            if let Some((other_seq, other)) = before.max(receipted)
-                && other_seq > *seq
-            {
-                let what =
-                    format!("{} was sent after {other} and is kept as {seq}, before it ({other_seq})", key.1);
-                findings.push(case.about_place(Check::OutOfOrder, None, (send.conversation, *seq), what));
-            }
-            if went_once {
-                let highest = last_once.entry(first.session).or_insert((*seq, key.1));
-                *highest = (*highest).max((*seq, key.1));
-            }
-            earlier.extend(send.receipts.first().map(|receipt| (receipt.at_us, *seq, key.1)));
+    for (key, send, seq) in &stream {
+        let Some(first) = send.tries.first() else { continue };
+        while let Some((_, seq, id)) = receipts.next_if(|(at_us, ..)| *at_us <= first.at_us) {
+            receipted = receipted.max(Some((seq, id)));
+        }
+        let went_once = send.tries.len() == 1 && send.refusals_us.is_empty();
+        let before = went_once.then(|| went.get(first.session)).flatten().copied();
+        if let Some((other_seq, other)) = before.max(receipted)
+            && other_seq > *seq
+        {
+            let what =
+                format!("{} was sent after {other} and is kept as {seq}, before it ({other_seq})", key.1);
+            findings.push(case.about_place(Check::OutOfOrder, None, (send.conversation, *seq), what));
+        }
+        if went_once {
+            let highest = went.entry(first.session).or_insert((*seq, key.1));
+            *highest = (*highest).max((*seq, key.1));
         }
     }
     findings

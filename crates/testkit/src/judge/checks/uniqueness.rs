@@ -1,6 +1,6 @@
 //! `twice_stored`, `twice_pushed`: once is once.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, HashSet};
 
 use super::super::case::{Case, Place};
 use super::super::verdict::{Check, Finding};
@@ -30,7 +30,7 @@ pub(super) fn twice_stored(case: &Case<'_>) -> Vec<Finding> {
 /// No session is pushed a message twice, nor one of its own after it was told that it is kept.
 pub(super) fn twice_pushed(case: &Case<'_>) -> Vec<Finding> {
     let mut findings = Vec::new();
-    let mut seen: BTreeSet<(&str, Place<'_>)> = BTreeSet::new();
+    let mut seen: HashSet<(&str, Place<'_>)> = HashSet::new();
     let own = own_receipts(case);
     for arrival in case.intact_arrivals().filter(|arrival| !arrival.fetched) {
         let place = arrival.stamp.place();
