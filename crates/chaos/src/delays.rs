@@ -1,0 +1,203 @@
+//! How long things took, read from the facts: what a client feels of a dead node, of a second login, of a send.
+//!
+//! A table for people, in Markdown; the judge has bounds of its own.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
+
+use testkit::judge::{Entry, Fact, Phase};
+
+/// The upper ends of the histogram's classes, in milliseconds; what is longer has a class of its own.
+const CLASSES_MS: [u64; 7] = [30, 100, 300, 1_000, 3_000, 10_000, 30_000];
+/// The close of a session whose slot another login took.
+const REPLACED: u16 = 4500;
+
+/// The waits that are told apart, in the order of the table.
+const KILLED: &str = "node killed: its users are back elsewhere";
+const PAUSED: &str = "node stands still: its users are back elsewhere";
+const DRAINED: &str = "node drains: its users are back elsewhere";
+const REPLACED_CALM: &str = "second login: the first session ends, no fault";
+const REPLACED_FAULT: &str = "second login: the first session ends, during faults";
+const RECEIPT_CALM: &str = "send to receipt, no fault";
+const RECEIPT_FAULT: &str = "send to receipt, during faults";
+const PUSH_CALM: &str = "send to push, no fault";
+const PUSH_FAULT: &str = "send to push, during faults";
+const ROWS: [&str; 9] = [
+    KILLED,
+    PAUSED,
+    DRAINED,
+    REPLACED_CALM,
+    REPLACED_FAULT,
+    RECEIPT_CALM,
+    RECEIPT_FAULT,
+    PUSH_CALM,
+    PUSH_FAULT,
+];
+
+#[derive(Default)]
+struct Delays {
+    /// Microseconds, by row.
+    rows: BTreeMap<&'static str, Vec<u64>>,
+    /// Sessions that live: user, device, node, since.
+    open: BTreeMap<String, Open>,
+    /// Users whose session was on a node when that went: since, and why.
+    away: BTreeMap<String, (u64, &'static str)>,
+    /// When somebody last set out to log in, by user and device.
+    arriving: BTreeMap<(String, String), u64>,
+    /// First tries: when, and whether during faults.
+    tried: BTreeMap<String, (u64, bool)>,
+    /// Receipts that were counted.
+    receipted: BTreeSet<String>,
+    faults: usize,
+}
+
+struct Open {
+    user: String,
+    device: String,
+    node: Option<String>,
+    since: u64,
+}
+
+/// The table.
+pub(crate) fn table(entries: &[Entry]) -> String {
+    let mut delays = Delays::default();
+    for entry in entries {
+        delays.take(entry);
+    }
+    delays.show()
+}
+
+impl Delays {
+    fn take(&mut self, Entry { at_us, fact }: &Entry) {
+        let at = *at_us;
+        match fact {
+            Fact::Fault { name, phase } => self.fault(at, name, *phase),
+            Fact::Opened { user, session, device, node, .. } => {
+                if let Some((since, row)) = self.away.remove(user) {
+                    self.add(row, at - since);
+                }
+                let (user, device) = (user.clone(), device.clone());
+                self.open.insert(session.clone(), Open { user, device, node: node.clone(), since: at });
+            }
+            Fact::Arriving { user, device } => {
+                self.arriving.insert((user.clone(), device.clone()), at);
+            }
+            Fact::Closed { session, code, .. } => {
+                let Some(closed) = self.open.remove(session) else { return };
+                let newer = self.arriving.get(&(closed.user, closed.device)).copied();
+                if let (REPLACED, Some(since)) = (*code, newer.filter(|since| *since > closed.since)) {
+                    self.add(if self.faults == 0 { REPLACED_CALM } else { REPLACED_FAULT }, at - since);
+                }
+            }
+            Fact::Try { id, attempt: 1, .. } => {
+                self.tried.insert(id.clone(), (at, self.faults > 0));
+            }
+            Fact::Receipt { id, .. } if self.receipted.insert(id.clone()) => {
+                self.answered(at, id, 0, [RECEIPT_CALM, RECEIPT_FAULT]);
+            }
+            Fact::Push { id, session, .. } => {
+                // Who came later waited for nothing.
+                let since = self.open.get(session).map_or(u64::MAX, |open| open.since);
+                self.answered(at, id, since, [PUSH_CALM, PUSH_FAULT]);
+            }
+            _ => {}
+        }
+    }
+
+    fn fault(&mut self, at: u64, name: &str, phase: Phase) {
+        match phase {
+            Phase::Begin => self.faults += 1,
+            Phase::End => self.faults = self.faults.saturating_sub(1),
+        }
+        let (kind, node) = name.split_once(' ').unwrap_or((name, ""));
+        let row = match (phase, kind) {
+            (Phase::Begin, "kill") => KILLED,
+            (Phase::Begin, "pause") => PAUSED,
+            (Phase::Begin, "drain") => DRAINED,
+            _ => return,
+        };
+        let gone =
+            self.open.values().filter(|open| open.node.as_deref() == Some(node) && open.device == "web");
+        let gone: Vec<String> = gone.map(|open| open.user.clone()).collect();
+        self.away.extend(gone.into_iter().map(|user| (user, (at, row))));
+    }
+
+    /// Counts what ends now, if it began after `from`.
+    fn answered(&mut self, at: u64, id: &str, from: u64, rows: [&'static str; 2]) {
+        if let Some((since, under_fault)) = self.tried.get(id).copied().filter(|(since, _)| *since >= from) {
+            self.add(rows[usize::from(under_fault || self.faults > 0)], at - since);
+        }
+    }
+
+    fn add(&mut self, row: &'static str, delay_us: u64) {
+        self.rows.entry(row).or_default().push(delay_us);
+    }
+
+    fn show(mut self) -> String {
+        let classes =
+            CLASSES_MS.map(|end| if end < 1000 { format!("{end} ms") } else { format!("{} s", end / 1000) });
+        let mut text =
+            format!("| | times | p50 | p90 | p99 | longest | up to {} | longer |\n", classes.join(" | "));
+        text.push_str(&"| --- ".repeat(7 + CLASSES_MS.len()));
+        text.push_str("|\n");
+        for row in ROWS {
+            let Some(delays) = self.rows.get_mut(row) else { continue };
+            delays.sort_unstable();
+            let at = |of_hundred: usize| seconds(delays[(delays.len() - 1) * of_hundred / 100]);
+            let mut cells = vec![row.to_owned(), delays.len().to_string(), at(50), at(90), at(99), at(100)];
+            let mut below = 0;
+            for end in CLASSES_MS {
+                let upto = delays.partition_point(|delay| *delay <= end * 1000);
+                cells.push((upto - below).to_string());
+                below = upto;
+            }
+            cells.push((delays.len() - below).to_string());
+            writeln!(text, "| {} |", cells.join(" | ")).ok();
+        }
+        text
+    }
+}
+
+fn seconds(us: u64) -> String {
+    format!("{:.3} s", us as f64 / 1e6)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(seconds: u64, fact: Fact) -> Entry {
+        Entry { at_us: seconds * 1_000_000, fact }
+    }
+
+    fn opened(session: &str) -> Fact {
+        let (user, session, device) = ("u01".to_owned(), session.to_owned(), "web".to_owned());
+        Fact::Opened { user, session, device, node: Some("node-1".to_owned()), resumed: false }
+    }
+
+    #[test]
+    fn who_was_on_a_killed_node_is_away_until_the_next_welcome() {
+        let kill = |phase| Fact::Fault { name: "kill node-1".to_owned(), phase };
+        let closed = Fact::Closed { user: "u01".to_owned(), session: "a".to_owned(), code: 1006 };
+        let entries = [
+            at(1, opened("a")),
+            at(2, kill(Phase::Begin)),
+            at(2, closed),
+            at(4, opened("b")),
+            at(5, kill(Phase::End)),
+        ];
+        let table = table(&entries);
+        assert!(table.contains("| node killed: its users are back elsewhere | 1 | 2.000 s |"), "{table}");
+    }
+
+    #[test]
+    fn a_replaced_session_ends_so_long_after_the_login_that_replaced_it() {
+        let closed = Fact::Closed { user: "u01".to_owned(), session: "a".to_owned(), code: 4500 };
+        let arriving = Fact::Arriving { user: "u01".to_owned(), device: "web".to_owned() };
+        let table = table(&[at(1, opened("a")), at(2, arriving), at(5, closed), at(6, opened("b"))]);
+        assert!(
+            table.contains("| second login: the first session ends, no fault | 1 | 3.000 s |"),
+            "{table}"
+        );
+    }
+}
