@@ -148,6 +148,11 @@ pub enum Event<'a> {
         /// True when it was sent on.
         sent_on: bool,
     },
+    /// An envelope was not posted: the bus knows that its node has no inbox open.
+    InboxMissing {
+        /// What it said.
+        error: &'a PortError,
+    },
     /// A repeat was dropped.
     RepeatDropped,
     /// A foreign message's user is nowhere.
@@ -284,6 +289,7 @@ rows! {
     Event::EnvelopeRefused { .. } => "envelope_refused", "trunkline_node_envelopes_refused_total", DEBUG;
     Event::EnvelopeExpired => "envelope_expired", "trunkline_node_envelopes_expired_total", DEBUG;
     Event::EnvelopeMisplaced { .. } => "envelope_misplaced", "trunkline_node_envelopes_misplaced_total", DEBUG;
+    Event::InboxMissing { .. } => "inbox_missing", "trunkline_node_inboxes_missing_total", DEBUG;
     Event::RepeatDropped => "repeat_dropped", "trunkline_node_repeats_dropped_total", DEBUG;
     Event::ForeignUndeliverable => "foreign_undeliverable", "trunkline_node_foreign_undeliverable_total", INFO;
     Event::ClassicTooLong => "classic_too_long", "trunkline_node_classic_too_long_total", INFO;
@@ -348,6 +354,7 @@ impl fmt::Display for Event<'_> {
             Event::EnvelopeMisplaced { sent_on: false } => {
                 f.write_str("an envelope's user is no longer here, nor anywhere that it may be sent on to")
             }
+            Event::InboxMissing { error } => f.write_str(&error.chain()),
             Event::RepeatDropped => f.write_str("a repeated message was dropped"),
             Event::ForeignUndeliverable => {
                 f.write_str("a message of another system is for a user who is nowhere")

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use ports::bus::{Address, Posting};
+use ports::bus::{Address, NoInbox, Posting};
 use ports::{Bus, PortError};
 use wire::envelope::{Body, Envelope};
 
@@ -45,7 +45,11 @@ impl Post {
         let postings = letters.into_iter().map(|letter| self.seal(letter)).collect();
         let results = self.bus.post(postings).await;
         for error in results.iter().filter_map(|result| result.as_ref().err()) {
-            self.events.tell(Event::PortFailed { error });
+            // The bus is well: it is the other node that is gone, or is on its way.
+            self.events.tell(match NoInbox::is_why(error) {
+                true => Event::InboxMissing { error },
+                false => Event::PortFailed { error },
+            });
         }
         results
     }

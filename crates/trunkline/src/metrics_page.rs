@@ -62,6 +62,10 @@ const NODE_COUNTERS: [(&str, &str); 30] = [
         "Envelopes that were too old to deliver; with a store, the message is read from there.",
     ),
     ("trunkline_node_envelopes_misplaced_total", "Envelopes for users who had moved to another node."),
+    (
+        "trunkline_node_inboxes_missing_total",
+        "Envelopes for nodes that have no inbox open (RabbitMQ says so): they are gone, or on their way; with a store, their users are told later.",
+    ),
     ("trunkline_node_repeats_dropped_total", "Repeated messages that were not shown again (`store: none`)."),
     ("trunkline_node_foreign_undeliverable_total", "Messages of other systems for users who are nowhere."),
     (
