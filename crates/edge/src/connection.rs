@@ -68,6 +68,7 @@ where
     });
     let mut connection = builder.serve_connection(TokioIo::new(socket), service).with_upgrades();
     let ended = tokio::select! {
+        biased;
         ended = &mut connection => Some(ended),
         () = stop.cancelled() => None,
     };

@@ -1,7 +1,7 @@
 //! A listening socket and its accept loop; or, for simulations, one in memory, which only a [`Dialer`] of its own reaches.
 //!
 //! Promises: it survives running out of file descriptors, it stops accepting when told to and lets answers under way be finished,
-//! and each of its tasks belongs to the caller's tracker. What a request means is the caller's affair.
+//! and each of its tasks belongs to the caller's [`Tasks`]. What a request means is the caller's affair.
 
 use std::error::Error;
 use std::io;
@@ -16,11 +16,11 @@ use hyper::service::Service;
 use tokio::net::{TcpListener, TcpSocket};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
-use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tokio_util::sync::CancellationToken;
 
 use crate::connection::{self, Shared};
 use crate::limits::{ACCEPT_PAUSE_FIRST, ACCEPT_PAUSE_MAX, BACKLOG};
-use crate::{Dialer, HandshakeLimits, LogThrottle, MemorySocket, Peer, Socket};
+use crate::{Dialer, HandshakeLimits, LogThrottle, MemorySocket, Peer, Socket, Tasks};
 
 static LINES: LogThrottle = LogThrottle::new();
 
@@ -68,13 +68,8 @@ impl Listener {
     ///
     /// The future of a request is dropped when its client goes away before the answer, so whatever must be undone belongs into a guard.
     /// Once `stop` is cancelled the port is free, and every task ends within 10 s.
-    pub fn serve<S, B>(
-        self,
-        limits: HandshakeLimits,
-        service: S,
-        tasks: &TaskTracker,
-        stop: CancellationToken,
-    ) where
+    pub fn serve<S, B>(self, limits: HandshakeLimits, service: S, tasks: &Tasks, stop: CancellationToken)
+    where
         S: Service<Request<Incoming>, Response = Response<B>> + Clone + Send + Sync + 'static,
         S::Future: Send + 'static,
         S::Error: Into<Box<dyn Error + Send + Sync>> + Send,
@@ -86,7 +81,7 @@ impl Listener {
     }
 }
 
-async fn accept<S, B>(mut listener: Listener, shared: Shared<S>, tasks: TaskTracker, stop: CancellationToken)
+async fn accept<S, B>(mut listener: Listener, shared: Shared<S>, tasks: Tasks, stop: CancellationToken)
 where
     S: Service<Request<Incoming>, Response = Response<B>> + Clone + Send + Sync + 'static,
     S::Future: Send + 'static,

@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use bytes::Bytes;
-use edge::{Answer, HandshakeLimits, Listener, Peer, upgrade, upgraded};
+use edge::{Answer, HandshakeLimits, Listener, Peer, Tasks, upgrade, upgraded};
 use http::{Request, Response};
 use http_body_util::Full;
 use hyper::body::Incoming;
@@ -16,7 +16,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, timeout};
-use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tokio_util::sync::CancellationToken;
 
 /// Longer than anything here may take; a test that waits this long has failed.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -26,14 +26,14 @@ const ACCEPT: &str = "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=";
 /// A server that upgrades `/ws/...`, then echoes bytes; `/slow` waits until it is let go; the rest is 404.
 struct Server {
     address: SocketAddr,
-    tasks: TaskTracker,
+    tasks: Tasks,
     stop: CancellationToken,
     let_go: std::sync::Arc<Semaphore>,
 }
 
 fn start(limits: HandshakeLimits) -> Server {
     let listener = Listener::bind("127.0.0.1:0".parse().expect("an address")).expect("a port");
-    let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
+    let (tasks, stop) = (Tasks::new(), CancellationToken::new());
     let let_go = std::sync::Arc::new(Semaphore::new(0));
     let address = listener.address();
     let (echoes, gate) = (tasks.clone(), let_go.clone());
@@ -44,7 +44,7 @@ fn start(limits: HandshakeLimits) -> Server {
 
 async fn respond(
     mut request: Request<Incoming>,
-    tasks: TaskTracker,
+    tasks: Tasks,
     gate: std::sync::Arc<Semaphore>,
 ) -> Result<Response<Full<Bytes>>, Infallible> {
     assert!(request.extensions().get::<Peer>().is_some_and(|peer| peer.remote.ip().is_loopback()));
@@ -284,7 +284,7 @@ async fn a_kept_alive_connection_that_falls_silent_is_closed_without_a_word() {
     let address = listener.address();
     let service =
         service_fn(async |_| Ok::<_, Infallible>(Response::new(Full::new(Bytes::from_static(b"alive")))));
-    listener.serve(limits, service, &TaskTracker::new(), CancellationToken::new());
+    listener.serve(limits, service, &Tasks::new(), CancellationToken::new());
     let mut stream = TcpStream::connect(address).await.expect("connected");
     stream.write_all(b"GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n").await.expect("sent");
     let answer = rest(&mut stream).await;

@@ -7,14 +7,14 @@ use std::io::ErrorKind;
 use std::net::SocketAddr;
 
 use bytes::Bytes;
-use edge::{Answer, Dialer, HandshakeLimits, Listener, MemorySocket, Peer, upgrade, upgraded};
+use edge::{Answer, Dialer, HandshakeLimits, Listener, MemorySocket, Peer, Tasks, upgrade, upgraded};
 use http::{Request, Response};
 use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::Instant;
-use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tokio_util::sync::CancellationToken;
 
 const REQUEST: &str = "GET /ws/1 HTTP/1.1\r\nHost: node\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
     Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
@@ -22,25 +22,21 @@ const REQUEST: &str = "GET /ws/1 HTTP/1.1\r\nHost: node\r\nConnection: Upgrade\r
 struct Server {
     dialer: Dialer,
     limits: HandshakeLimits,
-    tasks: TaskTracker,
+    tasks: Tasks,
     stop: CancellationToken,
 }
 
 /// A server that upgrades `/ws/...`, then says who asks and echoes 16 bytes; the rest is 404.
 fn start() -> Server {
     let (listener, dialer) = Listener::memory(address(80), 1_024);
-    let (limits, tasks, stop) =
-        (HandshakeLimits::default(), TaskTracker::new(), CancellationToken::new());
+    let (limits, tasks, stop) = (HandshakeLimits::default(), Tasks::new(), CancellationToken::new());
     let echoes = tasks.clone();
     let service = service_fn(move |request| respond(request, echoes.clone()));
     listener.serve(limits.clone(), service, &tasks, stop.clone());
     Server { dialer, limits, tasks, stop }
 }
 
-async fn respond(
-    mut request: Request<Incoming>,
-    tasks: TaskTracker,
-) -> Result<Response<Full<Bytes>>, Infallible> {
+async fn respond(mut request: Request<Incoming>, tasks: Tasks) -> Result<Response<Full<Bytes>>, Infallible> {
     let peer = *request.extensions().get::<Peer>().expect("a peer");
     let Ok(asked) = upgrade::check(&request) else {
         return Ok(Answer::not_found("nothing here").into_response());

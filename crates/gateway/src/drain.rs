@@ -21,24 +21,24 @@ pub(crate) struct Tasks {
     /// Stops accepting at `gateway.listen`.
     pub(crate) listening: CancellationToken,
     /// Sockets that are not tunnels yet.
-    pub(crate) sockets: TaskTracker,
+    pub(crate) sockets: edge::Tasks,
     /// Ends every tunnel at once.
     pub(crate) cut: CancellationToken,
     pub(crate) tunnels: TaskTracker,
     /// Ends health, following the registry and saving.
     pub(crate) rest: CancellationToken,
-    pub(crate) others: TaskTracker,
+    pub(crate) others: edge::Tasks,
 }
 
 impl Tasks {
     pub(crate) fn new() -> Tasks {
         Tasks {
             listening: CancellationToken::new(),
-            sockets: TaskTracker::new(),
+            sockets: edge::Tasks::new(),
             cut: CancellationToken::new(),
             tunnels: TaskTracker::new(),
             rest: CancellationToken::new(),
-            others: TaskTracker::new(),
+            others: edge::Tasks::new(),
         }
     }
 

@@ -3,13 +3,12 @@
 //! Whoever brings something steps the sessions in place. A message of a group whose members are known in an older version waits until they are read again.
 
 use std::collections::BTreeMap;
-use std::hash::{BuildHasher, RandomState};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use edge::Tasks;
 use ports::Store;
 use tokio::time::Instant;
-use tokio_util::task::TaskTracker;
 use wire::id::{ConversationId, GroupId, SessionId, UserId};
 
 use crate::events::{Event as Told, Events};
@@ -19,6 +18,7 @@ use crate::order::Order;
 use crate::parcel::Parcel;
 use crate::session::Session;
 use crate::session::event::Event;
+use crate::shard::shard_of;
 
 /// So many that two conversations seldom meet at one lock.
 const SHARDS: usize = 16;
@@ -61,10 +61,9 @@ pub struct Arrivals {
     groups: Arc<Groups>,
     store: Option<Arc<dyn Store>>,
     events: Events,
-    tasks: TaskTracker,
+    tasks: Tasks,
     hole_wait: Duration,
     order: Vec<Mutex<Order<Arrived>>>,
-    hasher: RandomState,
     /// What waits for the members of its group to be read again.
     waiting: Mutex<BTreeMap<GroupId, Vec<Arrived>>>,
 }
@@ -76,7 +75,7 @@ impl Arrivals {
         groups: Arc<Groups>,
         store: Option<Arc<dyn Store>>,
         events: Events,
-        tasks: TaskTracker,
+        tasks: Tasks,
         hole_wait: Duration,
     ) -> Arc<Arrivals> {
         Arc::new(Arrivals {
@@ -87,7 +86,6 @@ impl Arrivals {
             tasks,
             hole_wait,
             order: (0..SHARDS).map(|_| Mutex::new(Order::new(hole_wait))).collect(),
-            hasher: RandomState::new(),
             waiting: Mutex::default(),
         })
     }
@@ -219,8 +217,7 @@ impl Arrivals {
     }
 
     fn shard(&self, conversation: &ConversationId) -> &Mutex<Order<Arrived>> {
-        let idx = self.hasher.hash_one(conversation) as usize % self.order.len();
-        &self.order[idx]
+        &self.order[shard_of(conversation.as_str(), self.order.len())]
     }
 }
 

@@ -6,23 +6,27 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use edge::Tasks;
 use ports::bus::Address;
 use ports::directory::{Binding, Claim, Directory, Displaced, Restored};
 use ports::{PortError, Retry, Seam};
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
-use tokio_util::task::TaskTracker;
 use wire::CloseCode;
 use wire::envelope::{Body, Eviction};
 use wire::id::{Boot, SessionId, UserId};
 
-use crate::config::LeaseTimes;
+use crate::config::{Config, LeaseTimes};
 use crate::events::{Event as Told, Events};
+use crate::fault::Point;
 use crate::hub::Hub;
 use crate::lease::View;
 use crate::post::{Letter, Post};
+#[cfg(feature = "sabotage")]
+use crate::sabotage::Sabotage;
 use crate::session::Session;
 use crate::session::event::Event;
+use crate::trial::Trial;
 
 /// Calls of this file under way at once: a crowd that leaves must not crowd out those who arrive.
 const CHORES_IN_FLIGHT: usize = 64;
@@ -38,10 +42,11 @@ pub struct Bindings {
     hub: Arc<Hub>,
     post: Post,
     events: Events,
-    tasks: TaskTracker,
+    tasks: Tasks,
     chores: Arc<Semaphore>,
     times: LeaseTimes,
     slots_max: usize,
+    trial: Trial,
 }
 
 impl Bindings {
@@ -52,12 +57,13 @@ impl Bindings {
         hub: Arc<Hub>,
         post: Post,
         events: Events,
-        tasks: TaskTracker,
-        times: LeaseTimes,
-        slots_max: usize,
+        tasks: Tasks,
+        config: &Config,
+        trial: Trial,
     ) -> Arc<Bindings> {
         let chores = Arc::new(Semaphore::new(CHORES_IN_FLIGHT));
-        Arc::new(Bindings { directory, view, hub, post, events, tasks, chores, times, slots_max })
+        let (times, slots_max) = (config.lease, config.limits.devices_max);
+        Arc::new(Bindings { directory, view, hub, post, events, tasks, chores, times, slots_max, trial })
     }
 
     /// Claims the slot of a session that is in the hub, and sees to it that whoever it displaces is told.
@@ -100,8 +106,12 @@ impl Bindings {
             Err(PortError::timed_out(Seam::Directory, "claim a slot", self.times.claim_limit))
         });
         let claimed = claimed?;
+        self.trial.faults.pass(Point::AfterClaim).await;
         session.claimed(claimed.generation);
-        self.evict(&session.user, claimed.displaced);
+        // Whoever is gone by now has come to nobody's place: his release gives it back.
+        if self.hub.find(&session.user, session.id).is_some() {
+            self.evict(&session.user, claimed.displaced);
+        }
         // The boot may have changed while the claim was under way: it is written again under the new one.
         if self.view.boot() != boot {
             self.restore(std::slice::from_ref(session)).await?;
@@ -121,6 +131,13 @@ impl Bindings {
 
     /// Ends a session of this node because another has its slot.
     pub fn evict_here(self: &Arc<Self>, eviction: &Eviction, boot_of_session: &Boot) {
+        #[cfg(feature = "sabotage")]
+        if self.trial.sabotaged.is(Sabotage::EvictByUser) {
+            for session in self.hub.of_user(&eviction.user) {
+                session.apply(Event::Evict(eviction.close_code()), Instant::now());
+            }
+            return;
+        }
         match self.hub.find(&eviction.user, eviction.session) {
             Some(session) => session.apply(Event::Evict(eviction.close_code()), Instant::now()),
             // It is gone, and its release may have been lost with another life of this node.
@@ -236,7 +253,12 @@ impl Bindings {
 
     async fn perform(self: &Arc<Self>, chore: &Chore) -> Result<(), PortError> {
         match chore {
+            #[cfg(feature = "sabotage")]
+            Chore::Release(session) if self.trial.sabotaged.is(Sabotage::ReleaseWithoutSession) => {
+                self.release_whoever_is_there(session).await
+            }
             Chore::Release(session) => {
+                self.trial.faults.pass(Point::BeforeRelease).await;
                 let released = self.directory.release(&session.user, &session.slot, session.id).await;
                 released.map(|_released| ())
             }
@@ -253,6 +275,16 @@ impl Bindings {
             }
             Chore::Forget(user, session, boot) => self.directory.forget(user, *session, boot).await,
         }
+    }
+
+    #[cfg(feature = "sabotage")]
+    async fn release_whoever_is_there(&self, session: &Session) -> Result<(), PortError> {
+        let located = self.directory.locate(std::slice::from_ref(&session.user)).await?;
+        for binding in located.into_iter().flatten().filter(|binding| binding.slot == session.slot) {
+            self.directory.release(&binding.user, &binding.slot, binding.session).await?;
+        }
+        // The directory has given the slot back to the one that was displaced from it.
+        self.directory.release(&session.user, &session.slot, session.id).await.map(|_released| ())
     }
 }
 

@@ -7,12 +7,12 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use edge::Tasks;
 use ports::Store;
 use ports::store::{Page, PageQuery, PositionQuery, Reader};
 use tokio::sync::Notify;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
 use wire::frame::Range;
 use wire::id::{ConversationId, Seq, UserId};
 use wire::limits::Limits;
@@ -69,7 +69,7 @@ impl CatchUp {
         store: &Arc<dyn Store>,
         limits: &Limits,
         events: &Events,
-        tasks: &TaskTracker,
+        tasks: &Tasks,
         stop: &CancellationToken,
     ) {
         for _ in 0..READS_IN_FLIGHT {
@@ -117,6 +117,7 @@ struct CatchUpReader {
 
 impl CatchUpReader {
     async fn run(&self) {
+        let _left_empty = Emptied(&self.queue);
         loop {
             let (pages, positions): (Vec<Read>, Vec<Read>) =
                 self.queue.take().into_iter().partition(|read| read.after.is_some());
@@ -220,6 +221,16 @@ impl CatchUpReader {
         self.events.tell(Told::PortFailed { error });
         self.queue.push(reads.into_iter().map(|read| Read { alone: true, ..read }));
         tokio::time::sleep(RETRY).await;
+    }
+}
+
+/// Empties the queue when a reader ends, as all of them then do: sessions hold the queue, so what waited here would never be given back.
+struct Emptied<'a>(&'a CatchUp);
+
+impl Drop for Emptied<'_> {
+    fn drop(&mut self) {
+        let waiting = std::mem::take(&mut *self.0.waiting.lock().unwrap_or_else(PoisonError::into_inner));
+        drop(waiting);
     }
 }
 

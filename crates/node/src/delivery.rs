@@ -4,10 +4,10 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
+use edge::Tasks;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
 
 use crate::session::Session;
 
@@ -26,7 +26,7 @@ struct Share {
 
 impl Delivery {
     /// Starts `workers` delivery tasks, which end with `stop`.
-    pub fn start(workers: usize, tasks: &TaskTracker, stop: &CancellationToken) -> Arc<Delivery> {
+    pub fn start(workers: usize, tasks: &Tasks, stop: &CancellationToken) -> Arc<Delivery> {
         let shares = (0..workers.max(1)).map(|_| Share::default()).collect();
         let delivery = Arc::new(Delivery { shares });
         for idx in 0..delivery.shares.len() {
@@ -38,8 +38,8 @@ impl Delivery {
 
     /// Has a session written to soon.
     pub fn schedule(&self, session: &Arc<Session>) {
-        let chosen = session.id.unix_ms() as usize ^ Arc::as_ptr(session) as usize >> 7;
-        let Some(share) = self.shares.get(chosen % self.shares.len()) else { return };
+        let chosen = (session.id.chance() as usize).checked_rem(self.shares.len());
+        let Some(share) = chosen.and_then(|chosen| self.shares.get(chosen)) else { return };
         let first = {
             let mut waiting = share.waiting.lock().unwrap_or_else(PoisonError::into_inner);
             waiting.push(session.clone());
@@ -52,6 +52,7 @@ impl Delivery {
 
     async fn run(&self, idx: usize) {
         let Some(share) = self.shares.get(idx) else { return };
+        let _left_empty = Emptied(share);
         let mut batch = Vec::new();
         loop {
             std::mem::swap(&mut batch, &mut *share.waiting.lock().unwrap_or_else(PoisonError::into_inner));
@@ -66,5 +67,15 @@ impl Delivery {
             // Others may have more to push: what comes meanwhile leaves in the same write.
             tokio::task::yield_now().await;
         }
+    }
+}
+
+/// Empties a share when its task ends, however it ends: sessions hold their delivery, so what waited here would never be given back.
+struct Emptied<'a>(&'a Share);
+
+impl Drop for Emptied<'_> {
+    fn drop(&mut self) {
+        let waiting = std::mem::take(&mut *self.0.waiting.lock().unwrap_or_else(PoisonError::into_inner));
+        drop(waiting);
     }
 }

@@ -6,10 +6,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use edge::Tasks;
 use ports::directory::{Directory, Fingerprint, Lease, LeaseTaken, NodeState, RenewOutcome, Renewed};
 use ports::{Ambient, PortError};
 use tokio::time::Instant;
-use tokio_util::task::TaskTracker;
 use wire::CloseCode;
 use wire::id::{Boot, NodeName};
 
@@ -65,7 +65,7 @@ pub struct Heartbeat {
     /// The voice.
     pub events: Events,
     /// Who owns what takes time.
-    pub tasks: TaskTracker,
+    pub tasks: Tasks,
     /// How often, how long.
     pub times: LeaseTimes,
     /// An outage of the directory shorter than this has cost nothing.
@@ -137,6 +137,7 @@ impl Heartbeat {
     /// Renews until the node has to end itself, and looks around beside it: no upkeep, however long, delays a renewal.
     pub async fn run(&self) -> Ousted {
         tokio::select! {
+            biased;
             ousted = self.renew() => ousted,
             () = self.keep_up() => std::future::pending().await,
         }

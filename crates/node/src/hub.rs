@@ -1,14 +1,15 @@
 //! Who is here: the sessions of this node, by user. It knows nothing of other nodes.
 
-use std::collections::HashMap;
-use std::hash::{BuildHasher, RandomState};
+use std::hash::RandomState;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use indexmap::IndexMap;
 use smallvec::SmallVec;
 use wire::id::{SessionId, UserId};
 
 use crate::session::Session;
+use crate::shard::shard_of;
 
 /// The sessions of one user on this node; seldom more than one.
 pub type UserSessions = SmallVec<[Arc<Session>; 1]>;
@@ -16,21 +17,19 @@ pub type UserSessions = SmallVec<[Arc<Session>; 1]>;
 /// The sessions of this node.
 #[derive(Debug)]
 pub struct Hub {
-    shards: Vec<Mutex<HashMap<UserId, UserSessions>>>,
-    hasher: RandomState,
+    shards: Vec<Mutex<Shard>>,
     count: AtomicUsize,
 }
+
+/// Walked in the order of arrival, as far as nobody has left: the same in every run, whatever the keys of the hasher.
+type Shard = IndexMap<UserId, UserSessions, RandomState>;
 
 /// So many that two workers seldom meet at one lock.
 const SHARDS: usize = 64;
 
 impl Default for Hub {
     fn default() -> Self {
-        Hub {
-            shards: (0..SHARDS).map(|_| Mutex::default()).collect(),
-            hasher: RandomState::new(),
-            count: AtomicUsize::new(0),
-        }
+        Hub { shards: (0..SHARDS).map(|_| Mutex::default()).collect(), count: AtomicUsize::new(0) }
     }
 }
 
@@ -48,7 +47,7 @@ impl Hub {
         let Some(idx) = sessions.iter().position(|other| other.id == session.id) else { return false };
         sessions.swap_remove(idx);
         if sessions.is_empty() {
-            shard.remove(&session.user);
+            shard.swap_remove(&session.user);
         }
         self.count.fetch_sub(1, Ordering::Relaxed);
         true
@@ -96,8 +95,8 @@ impl Hub {
         }
     }
 
-    fn shard(&self, user: &UserId) -> MutexGuard<'_, HashMap<UserId, UserSessions>> {
-        let idx = self.hasher.hash_one(user) as usize % self.shards.len();
+    fn shard(&self, user: &UserId) -> MutexGuard<'_, Shard> {
+        let idx = shard_of(user.as_str(), self.shards.len());
         self.shards[idx].lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

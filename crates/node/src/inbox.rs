@@ -5,9 +5,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use edge::Tasks;
 use ports::Directory;
 use ports::bus::{Inbox, Mail};
-use tokio_util::task::TaskTracker;
 use wire::envelope::{Arrival, Body, Delivery, Envelope, Foreign, Lane, MembersChange};
 use wire::id::{GroupId, UserId};
 use wire::{Message, Target};
@@ -48,7 +48,7 @@ pub struct InboxTask {
     /// The voice.
     pub events: Events,
     /// Who owns what takes time.
-    pub tasks: TaskTracker,
+    pub tasks: Tasks,
     /// How old an envelope may be.
     pub envelope_life: Duration,
     /// True where messages are kept.

@@ -57,11 +57,10 @@ impl Node {
     }
 
     pub(crate) async fn launch(launch: Launch, doors: Doors) -> Result<Node, StartError> {
-        let Launch { config, seams, ambient, events, .. } = launch;
         let ws = doors.ws.address();
         let api = doors.api.as_ref().map(Listener::address);
 
-        let rooms = Rooms::new(config, seams, ambient, events);
+        let rooms = Rooms::new(launch);
         let ended_unless_started = rooms.back.stop.clone().drop_guard();
         let heartbeat = rooms.heartbeat(ws);
         let inbox = settle(&rooms, &heartbeat).await?;

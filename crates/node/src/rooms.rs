@@ -29,12 +29,14 @@ use crate::health::Health;
 use crate::heartbeat::Heartbeat;
 use crate::hub::Hub;
 use crate::inbox::InboxTask;
+use crate::launch::Launch;
 use crate::lease::View;
 use crate::post::Post;
 use crate::requests::Desk;
 use crate::seams::Seams;
 use crate::session::Roads;
 use crate::sweep::Sweep;
+use crate::trial::Trial;
 use crate::wheel::Wheel;
 
 /// What the parts of a node share.
@@ -63,13 +65,15 @@ pub(crate) struct Rooms {
     bindings: Arc<Bindings>,
     arriving: Arc<Arriving>,
     desk: Arc<Desk>,
+    trial: Trial,
 }
 
 impl Rooms {
     /// Furnishes the rooms; the tasks that need no lease run from here on.
-    pub(crate) fn new(config: Config, seams: Seams, ambient: Ambient, events: Events) -> Rooms {
+    pub(crate) fn new(launch: Launch) -> Rooms {
+        let Launch { config, seams, ambient, events, life, trial, .. } = launch;
         let config = Arc::new(config);
-        let (front, back) = (Crew::default(), Crew::default());
+        let (front, back) = (Crew::of(life.clone()), Crew::of(life));
         let boot = Boot { node: config.name.clone(), nonce: ambient.nonce() };
         let view = Arc::new(View::new(boot.clone(), ambient.clock));
         let hub = Arc::new(Hub::default());
@@ -94,8 +98,8 @@ impl Rooms {
             post.clone(),
             events.clone(),
             back.tasks.clone(),
-            config.lease,
-            config.limits.devices_max,
+            &config,
+            trial.clone(),
         );
         let arrivals = Arrivals::new(
             hub.clone(),
@@ -116,6 +120,7 @@ impl Rooms {
             events: events.clone(),
             broadcasts: config.broadcasts,
             healing: config.healing,
+            trial: trial.clone(),
         };
         let (store, directory) = (seams.store.clone(), seams.directory.clone());
         let dispatch = Dispatch::start(parts, store, directory, &back.tasks, &back.stop);
@@ -177,6 +182,7 @@ impl Rooms {
             bindings,
             arriving,
             desk,
+            trial,
         }
     }
 
@@ -244,6 +250,7 @@ impl Rooms {
             closed: self.closed.clone(),
             stop: self.front.stop.clone(),
             keeps: self.seams.store.is_some(),
+            trial: self.trial.clone(),
         })
     }
 

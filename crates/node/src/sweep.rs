@@ -104,12 +104,7 @@ impl Sweep {
         let mut turn = 0u32;
         loop {
             tokio::select! {
-                () = self.wake.notified() => {
-                    let due = self.due.lock().unwrap_or_else(PoisonError::into_inner).take();
-                    if let Some(since) = due {
-                        self.sweep(self.hub.all(), since).await;
-                    }
-                }
+                biased;
                 _ = turns.tick() => {
                     turn = turn.wrapping_add(1);
                     if !self.every.is_zero() {
@@ -119,6 +114,12 @@ impl Sweep {
                     self.report(registered);
                     let withdrawn = self.groups.withdraw_idle(Instant::now()).await;
                     self.report(withdrawn);
+                }
+                () = self.wake.notified() => {
+                    let due = self.due.lock().unwrap_or_else(PoisonError::into_inner).take();
+                    if let Some(since) = due {
+                        self.sweep(self.hub.all(), since).await;
+                    }
                 }
             }
         }

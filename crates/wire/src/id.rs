@@ -182,6 +182,11 @@ macro_rules! minted_id {
             pub fn unix_ms(self) -> u64 {
                 self.0.timestamp_ms()
             }
+
+            /// The random bits that it was made of: who is to be spread evenly is spread by them.
+            pub fn chance(self) -> u128 {
+                self.0.random()
+            }
         }
 
         impl FromStr for $name {

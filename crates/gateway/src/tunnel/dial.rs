@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use edge::accept_key::accept_key;
-use edge::{Socket, upgraded};
+use edge::{Socket, Tasks, upgraded};
 use http::uri::PathAndQuery;
 use http::{HeaderMap, Response, StatusCode, header};
 use http_body_util::{BodyExt, Limited};
@@ -17,7 +17,7 @@ use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 use socket2::{SockRef, TcpKeepalive};
 use tokio::net::TcpStream;
-use tokio_util::task::{AbortOnDropHandle, TaskTracker};
+use tokio_util::task::AbortOnDropHandle;
 
 use super::headers::node_request;
 use super::limits::{ANSWER_BODY_BYTES_MAX, ANSWER_HEAD_BYTES_MAX, PROBE_AFTER, PROBE_EVERY, UNANSWERED_MAX};
@@ -84,7 +84,7 @@ impl DialError {
 pub(crate) async fn dial(
     question: &Question,
     instance: &Address,
-    tasks: &TaskTracker,
+    tasks: &Tasks,
 ) -> Result<Dialled, DialError> {
     let connect = TcpStream::connect((instance.host.as_str(), instance.port));
     let stream = match tokio::time::timeout(question.connect_timeout, connect).await {
@@ -94,7 +94,8 @@ pub(crate) async fn dial(
     prepare(&stream).map_err(DialError::Connect)?;
     let mut builder = http1::Builder::new();
     builder.max_buf_size(ANSWER_HEAD_BYTES_MAX);
-    let (mut sender, connection) = builder.handshake(TokioIo::new(Socket::from(stream))).await.map_err(DialError::Reset)?;
+    let (mut sender, connection) =
+        builder.handshake(TokioIo::new(Socket::from(stream))).await.map_err(DialError::Reset)?;
     // Its errors come back by the sender as well.
     let connection =
         AbortOnDropHandle::new(tasks.spawn(async move { connection.with_upgrades().await.ok() }));

@@ -4,11 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use edge::{Answer, Socket};
+use edge::{Answer, Socket, Tasks};
 use http::{Response, StatusCode};
 use ports::Chance;
 use tokio::time::{Instant, timeout_at};
-use tokio_util::task::TaskTracker;
 
 use super::TunnelLimits;
 use super::dial::{DialError, Dialled, Question, dial};
@@ -47,7 +46,7 @@ pub(crate) async fn open(
     pool: &Arc<Pool>,
     question: &Question,
     limits: &TunnelLimits,
-    tasks: &TaskTracker,
+    tasks: &Tasks,
     events: &Events,
     chance: &Chance,
 ) -> Outcome {

@@ -12,14 +12,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
-use edge::{Answer, Asker, Client, Peer, Policy, upgrade, upgraded};
+use edge::{Answer, Asker, Client, Peer, Policy, Tasks, upgrade, upgraded};
 use http::{Request, Response, StatusCode};
 use http_body_util::Full;
 use hyper::body::Incoming;
 use ports::directory::Slot;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
 use wire::error_code::Refusal;
 use wire::id::UserId;
 use wire::{CloseCode, ErrorCode};
@@ -35,6 +34,7 @@ use crate::requests::Desk;
 use crate::session::event::Event;
 use crate::session::machine::Profile;
 use crate::session::{Roads, Session, SessionTask};
+use crate::trial::Trial;
 use ports::Ambient;
 
 /// When a client that was turned away for lack of room should come back: with jitter, so that they do not all come at once.
@@ -66,13 +66,15 @@ pub struct Admission {
     /// The voice.
     pub events: Events,
     /// Who owns the sessions' tasks.
-    pub tasks: TaskTracker,
+    pub tasks: Tasks,
     /// True once nobody is let in any more.
     pub closed: Arc<AtomicBool>,
     /// The end of the node: sessions that still owe a token are in no hub, and are ended by it.
     pub stop: CancellationToken,
     /// False where nothing is kept.
     pub keeps: bool,
+    /// What a simulation does to the node.
+    pub trial: Trial,
 }
 
 /// The places that a session takes up until it has ended.
@@ -151,6 +153,8 @@ impl Admission {
         let claimed = identity.is_some();
         if let Some(identity) = identity {
             let expires = self.arriving.expiry(identity.expires_ms).map(|(at, _)| at);
+            // Whoever asked may be gone by now, a gateway that has turned to another node say; the system's word for it comes first.
+            tokio::task::yield_now().await;
             // Dropped with the request if the client goes away: the session is then taken out again.
             let guard = ClaimGuard { arriving: &self.arriving, session: &session, armed: true };
             self.arriving.claim(&session, expires).await.map_err(|refusal| self.unavailable(refusal))?;
@@ -211,6 +215,7 @@ impl Admission {
             resume: ask.resume,
             classic_errors: self.config.classic.errors,
             classic_note: self.config.classic.note.clone(),
+            sabotaged: self.trial.sabotaged,
         };
         let slot = Slot::of(self.config.devices, &ask.device, id);
         // Compared with the times of messages, which other nodes may have given.
@@ -263,6 +268,7 @@ impl Admission {
         let task = SessionTask::new(&session, &*desk).run(socket, &first);
         // Greeted while its first frames are read: what it asks for early is worked off like everything else.
         let (code, by_client) = tokio::select! {
+            biased;
             ended = task => ended,
             () = greeting => return,
             () = leaving => return,

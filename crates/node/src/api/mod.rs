@@ -20,12 +20,11 @@ use axum::response::IntoResponse;
 use axum::routing::{any, get};
 use axum::{Router, middleware};
 use bytes::Bytes;
-use edge::{HandshakeLimits, Listener, Policy};
+use edge::{HandshakeLimits, Listener, Policy, Tasks};
 use http::{HeaderValue, Method, StatusCode, Uri, header};
 use hyper_util::service::TowerToHyperService;
 use ports::Ambient;
 use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
 use utoipa::OpenApi as _;
 use utoipa::openapi::OpenApi;
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityRequirement, SecurityScheme};
@@ -72,7 +71,7 @@ pub struct ApiState {
     /// Rules about `Host`.
     pub policy: Policy,
     /// Who owns what goes on when a caller is gone.
-    pub tasks: TaskTracker,
+    pub tasks: Tasks,
 }
 
 /// Serves the HTTP interface until `stop`.
@@ -80,7 +79,7 @@ pub fn serve(
     listener: Listener,
     limits: HandshakeLimits,
     state: ApiState,
-    tasks: &TaskTracker,
+    tasks: &Tasks,
     stop: &CancellationToken,
 ) {
     listener.serve(limits, TowerToHyperService::new(router(state)), tasks, stop.clone());

@@ -13,6 +13,7 @@ use wire::{ErrorCode, Message};
 use super::{Accepted, Dispatch, Outgoing, Send, audience, delivery};
 use crate::arrivals::Arrived;
 use crate::events::Event as Told;
+use crate::fault::Point;
 use crate::parcel::Parcel;
 use crate::session::Session;
 use crate::session::event::Event;
@@ -58,10 +59,18 @@ impl Dispatch {
             time_ms: self.view.now_ms(),
             members_only,
         };
+        #[cfg(feature = "sabotage")]
+        if self.trial.sabotaged.is(crate::sabotage::Sabotage::ReceiptBeforeCommit) {
+            Box::pin(self.give_receipt_too_early(store, &draft, origin.as_ref())).await;
+        }
+        self.trial.faults.pass(Point::BeforeAppend).await;
         let appended = store.append(draft).await.map_err(|error| self.refusal(error))?;
         self.events.tell(Told::MessageAccepted { fresh: appended.fresh });
+        self.trial.faults.pass(Point::AfterAppend).await;
         self.copy(&appended).await?;
         self.give_receipt(&appended.message, origin.as_ref());
+        let written = || origin.iter().for_each(|origin| origin.flush(Instant::now()));
+        self.trial.faults.pass_after(Point::AfterReceipt, written).await;
         self.fan_out(&appended, origin.as_ref()).await;
         Ok(Accepted::Kept { message: appended.message, fresh: appended.fresh })
     }
@@ -73,6 +82,29 @@ impl Dispatch {
         let body =
             Body::Message(delivery(message.frame(), message.id.clone(), &message.to, appended.version));
         self.post.copy(conversation.shared(), body).await.map_err(|error| self.refusal(error.into()))
+    }
+
+    #[cfg(feature = "sabotage")]
+    async fn give_receipt_too_early(&self, store: &dyn Store, draft: &Draft, origin: Option<&Arc<Session>>) {
+        use ports::store::{PageQuery, Reader};
+        let conversation = draft.to.conversation(&draft.from);
+        let (reader, range) = (Reader::All, wire::frame::Range::Latest);
+        let query =
+            PageQuery { conversation: conversation.clone(), reader, range, items_max: 1, bytes_max: 1 };
+        let Ok(pages) = store.pages(&[query]).await else { return };
+        let head = pages.into_iter().flatten().next().map_or(0, |page| page.head);
+        let message = Message {
+            conversation: Some(conversation),
+            seq: Some(head + 1),
+            message_id: draft.message_id,
+            from: Some(draft.from.clone()),
+            to: draft.to.clone(),
+            content: draft.content.clone(),
+            time_ms: draft.time_ms,
+            id: Some(draft.id.clone()),
+        };
+        self.give_receipt(&message, origin);
+        origin.into_iter().for_each(|origin| origin.flush(Instant::now()));
     }
 
     fn give_receipt(&self, message: &Message, origin: Option<&Arc<Session>>) {

@@ -10,10 +10,10 @@ mod unkept;
 
 use std::sync::Arc;
 
+use edge::Tasks;
 use ports::{Ambient, Directory, Store};
 use serde_json::value::RawValue;
 use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
 use wire::envelope::{Body, Delivery};
 use wire::error_code::Refusal;
 use wire::frame::Reach;
@@ -33,6 +33,7 @@ use crate::groups::Groups;
 use crate::hub::Hub;
 use crate::lease::View;
 use crate::post::Post;
+use crate::trial::Trial;
 
 /// A message that somebody asks to be sent.
 #[derive(Debug, Clone)]
@@ -90,10 +91,11 @@ pub struct Dispatch {
     /// What was shown to sessions here.
     shown: Repeats,
     events: Events,
-    tasks: TaskTracker,
+    tasks: Tasks,
     /// What was begun and has not come to its end: one token each.
     sending: Arc<()>,
     broadcasts: bool,
+    trial: Trial,
 }
 
 /// What [`Dispatch::start`] stands on.
@@ -119,6 +121,8 @@ pub struct Parts {
     pub broadcasts: bool,
     /// How repeats are found.
     pub healing: Healing,
+    /// What a simulation does to the node.
+    pub trial: Trial,
 }
 
 impl Dispatch {
@@ -127,7 +131,7 @@ impl Dispatch {
         parts: Parts,
         store: Option<Arc<dyn Store>>,
         directory: Arc<dyn Directory>,
-        tasks: &TaskTracker,
+        tasks: &Tasks,
         stop: &CancellationToken,
     ) -> Arc<Dispatch> {
         let heads = Arc::new(Heads::default());
@@ -148,6 +152,7 @@ impl Dispatch {
             tasks: tasks.clone(),
             sending: Arc::default(),
             broadcasts: parts.broadcasts,
+            trial: parts.trial,
         });
         let (teller, stop) = (dispatch.clone(), stop.clone());
         tasks.spawn(async move { stop.run_until_cancelled(teller.tell_heads()).await });

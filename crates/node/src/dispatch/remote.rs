@@ -7,12 +7,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use edge::Tasks;
 use ports::bus::Address;
 use ports::directory::Binding;
 use ports::{Directory, PortError};
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
 use wire::envelope::{Body, Delivery};
 use wire::id::{Boot, GroupId, NodeName, UserId};
 
@@ -20,8 +20,10 @@ use super::Parts;
 use super::heads::Heads;
 use crate::bindings::Bindings;
 use crate::events::{Event, Events};
+use crate::fault::{Faults, Point};
 use crate::lease::View;
 use crate::post::{Letter, Post};
+use crate::shard::shard_of;
 
 /// Enough to keep a bus with a millisecond of latency busy, few enough that batches form.
 const SHARDS: usize = 4;
@@ -101,7 +103,7 @@ impl Remote {
         parts: &Parts,
         directory: Arc<dyn Directory>,
         heads: Arc<Heads>,
-        tasks: &TaskTracker,
+        tasks: &Tasks,
         stop: &CancellationToken,
     ) -> Remote {
         let waiting = Arc::new(AtomicUsize::new(0));
@@ -116,6 +118,7 @@ impl Remote {
                 heads: heads.clone(),
                 events: parts.events.clone(),
                 waiting: waiting.clone(),
+                faults: parts.trial.faults.clone(),
             };
             let stop = stop.clone();
             tasks.spawn(async move { stop.run_until_cancelled(shard.run()).await });
@@ -131,8 +134,7 @@ impl Remote {
 
     /// Puts something into the shard of its key; waits for room.
     pub(super) async fn push(&self, outgoing: Outgoing) {
-        let idx = fnv(&outgoing.key) as usize % self.shards.len().max(1);
-        if let Some(shard) = self.shards.get(idx) {
+        if let Some(shard) = self.shards.get(shard_of(&outgoing.key, self.shards.len())) {
             let Ok(place) = shard.reserve().await else {
                 // A shard that is gone has stopped with the node: who waits for an answer sees its sender dropped.
                 return;
@@ -152,6 +154,7 @@ struct Shard {
     heads: Arc<Heads>,
     events: Events,
     waiting: Arc<AtomicUsize>,
+    faults: Faults,
 }
 
 /// Where those concerned by a batch are.
@@ -167,7 +170,10 @@ impl Shard {
             let all = std::mem::take(&mut batch);
             let count = all.len();
             match self.look_up(&all).await {
-                Ok(places) => self.post_all(all, &places).await,
+                Ok(places) => {
+                    self.faults.pass(Point::AfterLocate).await;
+                    self.post_all(all, &places).await;
+                }
                 Err(error) => {
                     self.events.tell(Event::PortFailed { error: &error });
                     for outgoing in all {
@@ -233,6 +239,7 @@ impl Shard {
             counts.push(letters.len() - before);
         }
         let mut results = self.post.post(letters).await.into_iter();
+        self.faults.pass(Point::AfterPost).await;
         for (outgoing, count) in batch.into_iter().zip(counts) {
             let mut posted = 0;
             let mut failure = None;
@@ -298,10 +305,4 @@ fn addressed(outgoing: &Outgoing, places: &Places) -> Vec<Letter> {
         other => other.clone(),
     };
     nodes.into_iter().map(|(node, users)| letter(Address::Node(node.clone()), body(users))).collect()
-}
-
-/// FNV-1a: the same key always goes through the same shard.
-fn fnv(text: &str) -> u64 {
-    text.bytes()
-        .fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
 }

@@ -25,6 +25,7 @@ use super::event::{CaughtUp, Effect, Effects, Event};
 use super::rate::Rate;
 use super::tracks::{Arrival, Tracks};
 use crate::parcel::Parcel;
+use crate::sabotage::Sabotaged;
 
 /// What a session is, for the whole of its life.
 #[derive(Debug)]
@@ -43,6 +44,8 @@ pub struct Profile {
     pub classic_errors: bool,
     /// What a classic client is told before it is replaced.
     pub classic_note: Option<Arc<str>>,
+    /// Which rule a simulation breaks.
+    pub sabotaged: Sabotaged,
 }
 
 /// Where a session is in its life.
@@ -146,6 +149,10 @@ impl Machine {
             Event::Ready { id, expires } => self.ready(id.as_ref(), expires),
             Event::Kept(parcel) => self.kept(parcel),
             Event::Unkept(parcel) => self.unkept(parcel),
+            #[cfg(feature = "sabotage")]
+            Event::Head(..) if self.profile.sabotaged.is(crate::sabotage::Sabotage::PostWithoutCatchUp) => {
+                Effects::new()
+            }
             Event::Head(conversation, head) => {
                 let live = self.phase == Phase::Live;
                 self.tracks.head(conversation, head, live).into_iter().collect()
@@ -366,11 +373,29 @@ impl Machine {
         let (Some(conversation), Some(seq)) = (parcel.conversation(), parcel.seq()) else {
             return self.unkept(parcel);
         };
+        #[cfg(feature = "sabotage")]
+        if self.is_shown_wrongly(conversation, seq) {
+            self.tracks.begin_at(conversation, seq);
+            return self.show(parcel).into_iter().collect();
+        }
         match self.tracks.arrived(conversation, seq, self.phase == Phase::Live) {
             Arrival::Next => self.show(parcel).into_iter().collect(),
             Arrival::Nothing => Effects::new(),
             Arrival::Read(effect) => smallvec![effect],
         }
+    }
+
+    /// What a session shows that breaks a rule, where it should not, or not yet.
+    #[cfg(feature = "sabotage")]
+    fn is_shown_wrongly(&self, conversation: &ConversationId, seq: Seq) -> bool {
+        use crate::sabotage::Sabotage;
+        let sabotaged = self.profile.sabotaged;
+        let Some(position) = self.tracks.position(conversation).filter(|_| self.phase == Phase::Live) else {
+            return false;
+        };
+        sabotaged.is(Sabotage::NoOrderCheck) && seq != position
+            || sabotaged.is(Sabotage::NoDeduplication) && seq <= position
+            || sabotaged.is(Sabotage::PostWithoutCatchUp) && seq > position + 1
     }
 
     fn unkept(&mut self, parcel: &Parcel) -> Effects {

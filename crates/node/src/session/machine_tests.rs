@@ -19,6 +19,7 @@ fn profile(dialect: Dialect, resume: bool) -> Profile {
         resume,
         classic_errors: false,
         classic_note: Some("elsewhere".into()),
+        sabotaged: Default::default(),
     }
 }
 
@@ -471,4 +472,21 @@ proptest::proptest! {
         }
         proptest::prop_assert_eq!(seen, (1..=head).collect::<Vec<_>>());
     }
+}
+
+#[cfg(feature = "sabotage")]
+#[test]
+fn a_session_that_breaks_a_rule_pushes_what_it_should_not() {
+    use crate::sabotage::Sabotage;
+    let run = |sabotage: Option<Sabotage>| {
+        let sabotaged = sabotage.map(Sabotaged::by).unwrap_or_default();
+        let mut machine = welcomed(Profile { sabotaged, ..profile(Dialect::V1, false) }, &[]);
+        let steps = [1, 3, 2, 1].map(|seq| pushed(&machine.step(Event::Kept(&parcel("1", seq)), now())));
+        (steps.concat(), words(&machine.step(Event::Head(&direct(), 9), now())))
+    };
+    // 3 came too early, so the log is being read.
+    assert_eq!(run(None), (vec![1], vec![]));
+    assert_eq!(run(Some(Sabotage::NoOrderCheck)), (vec![1, 3, 2, 1], vec!["read after 3".to_owned()]));
+    assert_eq!(run(Some(Sabotage::NoDeduplication)), (vec![1, 1], vec![]));
+    assert_eq!(run(Some(Sabotage::PostWithoutCatchUp)), (vec![1, 3], vec![]));
 }

@@ -389,8 +389,8 @@ pub(crate) use self::tests::session as test_session;
 mod tests {
     use std::io;
 
+    use edge::Tasks;
     use tokio_util::sync::CancellationToken;
-    use tokio_util::task::TaskTracker;
     use wire::frame::Unread;
 
     use super::event::CaughtUp;
@@ -398,6 +398,7 @@ mod tests {
 
     use super::*;
     use crate::parcel::Parcel;
+    use crate::sabotage::Sabotaged;
 
     /// A session of user 2 on its way, without a socket.
     pub(crate) fn session(limits: Limits, keeps: bool) -> Arc<Session> {
@@ -410,8 +411,9 @@ mod tests {
             resume: false,
             classic_errors: false,
             classic_note: None,
+            sabotaged: Sabotaged::default(),
         };
-        let delivery = Delivery::start(1, &TaskTracker::new(), &CancellationToken::new());
+        let delivery = Delivery::start(1, &Tasks::new(), &CancellationToken::new());
         let wheel = Arc::new(Wheel::new(now));
         let roads = Roads { delivery, catchup: Arc::default(), wheel };
         let id = ports::Ambient::simulated(1, 1).session_id();

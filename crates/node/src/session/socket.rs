@@ -149,6 +149,7 @@ impl<'a> SessionTask<'a> {
                 let work = Box::pin(self.requests.perform(self.session, request));
                 let began = Instant::now();
                 tokio::select! {
+                    biased;
                     () = work => {}
                     // An eviction does not wait for a slow back end; a send goes on by itself.
                     () = self.session.until_ending() => return,
@@ -265,6 +266,7 @@ impl Session {
             }
         };
         tokio::select! {
+            biased;
             () = self.wake.notified() => {}
             ready = writable => {
                 if ready.is_err() {

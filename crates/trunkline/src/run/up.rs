@@ -6,7 +6,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use edge::{HandshakeLimits, Listener};
+use edge::{HandshakeLimits, Listener, Tasks};
 use gateway::Gateway;
 use node::Node;
 use node::events::Events;
@@ -16,7 +16,6 @@ use ports::registry::{Announcement, Instance, Instances, Registry};
 use ports::{Ambient, PortError, SeamState};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
 
 use super::Failure;
 use super::gateway::{route_failure, start_failure as gateway_failure};
@@ -103,7 +102,7 @@ async fn serve(
             return ended.map(drop);
         }
     };
-    let crew = (TaskTracker::new(), CancellationToken::new());
+    let crew = (Tasks::new(), CancellationToken::new());
     measures.look_at(nodes.iter().map(|node| node.watch()));
     if let Some(first) = nodes.first() {
         let limits = HandshakeLimits::from(&config.limits.to_wire());
