@@ -13,7 +13,7 @@ const EDGES: [(&str, &[&str], &[&str]); 14] = [
     ("rocketmq", &[], &["testkit"]),
     ("amqp", &[], &["testkit"]),
     ("adapters", &["wire", "ports", "rocketmq", "amqp"], &["testkit"]),
-    ("node", &["wire", "ports", "edge"], &["testkit"]),
+    ("node", &["wire", "ports", "edge"], &["testkit", "node"]),
     ("gateway", &["wire", "ports", "edge"], &["testkit"]),
     ("trunkline", &["wire", "ports", "edge", "adapters", "node", "gateway"], &["testkit"]),
     ("testkit", &["wire", "ports"], &[]),
