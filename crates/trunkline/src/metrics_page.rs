@@ -18,7 +18,7 @@ const NODE_GAUGES: [(&str, &str); 3] = [
 ];
 
 /// Counters of a node, each of an event.
-const NODE_COUNTERS: [(&str, &str); 30] = [
+const NODE_COUNTERS: [(&str, &str); 31] = [
     ("trunkline_node_ready_total", "Nodes of this process that have started."),
     ("trunkline_node_drains_begun_total", "Drains that have begun."),
     ("trunkline_node_drains_ended_total", "Drains that have ended."),
