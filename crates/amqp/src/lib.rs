@@ -31,6 +31,7 @@
 //! # }
 //! ```
 
+mod assembly;
 mod config;
 mod content;
 mod error;

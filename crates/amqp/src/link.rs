@@ -2,23 +2,18 @@
 
 use std::collections::VecDeque;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use tokio::time::{Instant, timeout};
 
+use crate::assembly::{Assembly, Of};
 use crate::config::Config;
-use crate::content;
 use crate::error::Error;
-use crate::event::{Confirmed, Delivery, Event, Returned};
+use crate::event::{Confirmed, Event};
 use crate::frame::Frame;
 use crate::methods::{self, Method, Reply, Says, id};
 use crate::request::{self, Publication};
 use crate::socket::{FRAME_BYTES_MAX, Socket};
 use crate::topology::{Depth, Kind, QueueOptions};
-
-/// A body up to this size is copied out of the buffer that it came in, so that whoever keeps it keeps no more than that.
-const COPIED_BYTES_MAX: usize = 8 * 1024;
-/// The largest body that is taken: RabbitMQ's own limit.
-const BODY_BYTES_MAX: u64 = 128 << 20;
 
 /// A connection to a broker. Belongs to one task; dropping it closes it without a word.
 #[derive(Debug)]
@@ -27,24 +22,8 @@ pub struct Link {
     config: Config,
     /// What came while the answer to a request was waited for.
     backlog: VecDeque<Event>,
-    content: Option<Content>,
+    coming: Option<Assembly>,
     published: u64,
-}
-
-/// A message of which not everything is there yet.
-#[derive(Debug)]
-struct Content {
-    of: Of,
-    message_id: Option<Bytes>,
-    missing: Option<u64>,
-    pieces: BytesMut,
-    whole: Bytes,
-}
-
-#[derive(Debug)]
-enum Of {
-    Delivery { tag: u64, redelivered: bool, exchange: Bytes, key: Bytes },
-    Return { why: String, exchange: String, key: String },
 }
 
 enum Incoming {
@@ -61,7 +40,7 @@ impl Link {
     pub async fn open(config: &Config, host: &str, port: u16) -> Result<Link, Error> {
         let socket = Socket::connect(host, port, config.heartbeat, config.call_timeout).await?;
         let (backlog, config) = (VecDeque::new(), config.clone());
-        let mut link = Link { socket, config, backlog, content: None, published: 0 };
+        let mut link = Link { socket, config, backlog, coming: None, published: 0 };
         link.socket.out.extend_from_slice(request::HELLO);
         link.answer(id::START).await?;
         request::start_ok(&mut link.socket.out, &link.config);
@@ -86,7 +65,7 @@ impl Link {
     ///
     /// When the broker does not answer.
     pub async fn reopen_channel(&mut self) -> Result<(), Error> {
-        self.content = None;
+        self.coming = None;
         self.published = 0;
         request::open_channel(&mut self.socket.out);
         self.answer(id::CHANNEL_OPEN_OK).await.map(drop)
@@ -318,8 +297,8 @@ impl Link {
                     Some(incoming) => return Ok(incoming),
                     None => None,
                 },
-                Frame::Header(bytes) => self.header(bytes)?,
-                Frame::Body(bytes) => self.body(bytes)?,
+                Frame::Header(bytes) => self.piece(|coming| coming.header(bytes))?,
+                Frame::Body(bytes) => self.piece(|coming| coming.body(bytes))?,
             };
             if let Some(event) = event {
                 return Ok(Incoming::Event(event));
@@ -350,11 +329,11 @@ impl Link {
                 return Ok(None);
             }
             Method::Deliver { tag, redelivered, exchange, key } => {
-                self.content = Some(Content::new(Of::Delivery { tag, redelivered, exchange, key }));
+                self.coming = Some(Assembly::begin(Of::Delivery { tag, redelivered, exchange, key }));
                 return Ok(None);
             }
             Method::Return { why, exchange, key } => {
-                self.content = Some(Content::new(Of::Return { why, exchange, key }));
+                self.coming = Some(Assembly::begin(Of::Return { why, exchange, key }));
                 return Ok(None);
             }
             Method::Blocked(why) => Event::Blocked(why),
@@ -370,59 +349,14 @@ impl Link {
         Ok(Some(Incoming::Event(event)))
     }
 
-    fn header(&mut self, bytes: Bytes) -> Result<Option<Event>, Error> {
-        let header = content::read_header(bytes);
-        let (Ok(header), Some(content)) = (header, self.content.as_mut()) else {
-            return Err(self.socket.nonsense("a header that cannot be read, or of nothing".to_owned()));
-        };
-        if header.bytes > BODY_BYTES_MAX {
-            return Err(self.socket.nonsense(format!("a body of {} bytes", header.bytes)));
-        }
-        content.message_id = header.message_id;
-        content.missing = Some(header.bytes);
-        Ok(self.whole())
-    }
-
-    fn body(&mut self, piece: Bytes) -> Result<Option<Event>, Error> {
-        let missing = self.content.as_mut().and_then(|content| Some((content.missing?, content)));
-        match missing {
-            Some((missing, content)) if piece.len() as u64 <= missing => {
-                content.take(piece, missing);
-                Ok(self.whole())
-            }
-            _ => Err(self.socket.nonsense("a body without its header, or longer than it said".to_owned())),
-        }
-    }
-
-    /// The message, once all of it is there.
-    fn whole(&mut self) -> Option<Event> {
-        let content = self.content.take_if(|content| content.missing == Some(0))?;
-        let body = if content.pieces.is_empty() { content.whole } else { content.pieces.freeze() };
-        Some(match content.of {
-            Of::Delivery { tag, redelivered, exchange, key } => {
-                Event::Delivered(Delivery { tag, redelivered, exchange, key, body })
-            }
-            Of::Return { why, exchange, key } => {
-                Event::Returned(Returned { why, exchange, key, message_id: content.message_id })
-            }
-        })
-    }
-}
-
-impl Content {
-    fn new(of: Of) -> Content {
-        Content { of, message_id: None, missing: None, pieces: BytesMut::new(), whole: Bytes::new() }
-    }
-
-    fn take(&mut self, piece: Bytes, missing: u64) {
-        let left = missing - piece.len() as u64;
-        self.missing = Some(left);
-        if left > 0 || !self.pieces.is_empty() {
-            self.pieces.extend_from_slice(&piece);
-        } else if piece.len() <= COPIED_BYTES_MAX {
-            self.whole = Bytes::copy_from_slice(&piece);
-        } else {
-            self.whole = piece;
-        }
+    /// Puts a piece to the message that is coming, and gives that out once it is whole.
+    fn piece(
+        &mut self,
+        put: impl FnOnce(&mut Assembly) -> Result<(), String>,
+    ) -> Result<Option<Event>, Error> {
+        let nothing = || "a piece of nothing".to_owned();
+        let put = self.coming.as_mut().ok_or_else(nothing).and_then(put);
+        put.map_err(|what| self.socket.nonsense(what))?;
+        Ok(self.coming.take_if(|coming| coming.is_whole()).map(Assembly::event))
     }
 }
