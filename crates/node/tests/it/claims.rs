@@ -13,7 +13,7 @@ use ports::bus::{Address, Posting};
 use ports::directory::Directory;
 use ports::{Ambient, Bus};
 use serde_json::{Value, json};
-use testkit::client::{Ended, V1Client};
+use testkit::client::{Ended, RawClient, V1Client};
 use testkit::poll;
 use tokio::time::Instant;
 use wire::envelope::{Body, Envelope, Eviction};
@@ -280,6 +280,29 @@ async fn a_login_whose_answer_was_lost_leaves_no_ghost_and_does_not_cost_the_old
     let mut teller = cluster.client(0, "teller").await;
     teller.send_to_user("1", "still there?").await;
     assert_eq!(older.expect_type("message").await["content"], "still there?");
+    older.expect_silence(QUIET).await;
+}
+
+/// As a gateway does it that has waited long enough, and turns to another node.
+#[tokio::test]
+async fn whoever_is_gone_before_the_claim_is_answered_costs_nobody_the_place() {
+    let mut cluster = Setup::of(1).start().await;
+    let directory = FaultyDirectory::over(&cluster.directory);
+    let seams = Seams { directory: directory.clone(), ..cluster.seams() };
+    cluster.join_on(seams, |_| {}).await.expect("a second node");
+    let mut older = cluster.client(0, "1?device=web").await;
+    directory.claims(Claims::Slow(QUIET));
+    let url = cluster.node(1).url("1?device=web");
+    let mut impatient = RawClient::connect(&url).await;
+    impatient.write(&RawClient::handshake(&url, |handshake| handshake).bytes()).await.expect("asked");
+    poll::until("the newer login has the place", PATIENCE, async || {
+        let bindings = cluster.bindings("1").await;
+        bindings.iter().any(|binding| json!(binding.session) != older.welcome["session"])
+    })
+    .await;
+    drop(impatient);
+    are_bound(&cluster, std::slice::from_ref(&older)).await;
+    older.ping().await;
     older.expect_silence(QUIET).await;
 }
 
