@@ -140,6 +140,9 @@ pub fn store(store: &StoreBackend) -> String {
         StoreBackend::None => "none: nothing is kept".to_owned(),
         StoreBackend::Memory => "memory: everything is lost at exit".to_owned(),
         StoreBackend::Sqlite(file) => format!("SQLite in {}, for this process alone", absolute(file)),
+        StoreBackend::Postgres(postgres) => {
+            format!("PostgreSQL at {}, database {}", hosts(&postgres.servers), postgres.database)
+        }
     }
 }
 

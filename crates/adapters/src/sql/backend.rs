@@ -1,6 +1,7 @@
 //! What a SQL database must offer to be a store.
 
 use std::ops::DerefMut;
+use std::time::Duration;
 
 use sqlx::Error;
 
@@ -14,11 +15,14 @@ pub(super) trait Backend: Send + Sync + 'static {
     /// A connection that reads one snapshot until it is given back.
     type Reading: DerefMut<Target = Self::Link> + Send;
 
-    /// How a transaction that writes begins.
-    const BEGIN: &str;
+    /// Transactions that write at once. What they write is divided by conversation, so a row that is locked elsewhere holds up one of them.
+    const WRITERS: usize;
 
-    /// A connection to write on. Called again after one has failed.
-    fn connect(&self) -> impl Future<Output = Result<Self::Link, Error>> + Send;
+    /// How often a database that nobody writes to is asked how it is; `None` where it cannot go away.
+    const LOOK_EVERY: Option<Duration>;
+
+    /// A connection to write on, and what [`Backend::look`] says of it. Called again after one has failed.
+    fn connect(&self) -> impl Future<Output = Result<(Self::Link, Option<String>), Error>> + Send;
 
     /// Lets go of a connection to write on.
     fn disconnect(&self, link: Self::Link) -> impl Future<Output = ()> + Send;
@@ -32,6 +36,22 @@ pub(super) trait Backend: Send + Sync + 'static {
     /// Lets go of the database.
     fn close(&self) -> impl Future<Output = ()> + Send;
 
-    /// True where the database refuses what it was given; false where it could not do it.
-    fn refuses(error: &Error) -> bool;
+    /// How the database is: what a person should know of it, though it works. An error where it would keep nothing.
+    fn look(&self, link: &mut Self::Link) -> impl Future<Output = Result<Option<String>, Error>> + Send;
+
+    /// Whose fault an error is.
+    fn fault(error: &Error) -> Fault;
+}
+
+/// Whose fault an error in a transaction is, which says what to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Fault {
+    /// That of what was to be kept: the database works, and refuses it.
+    Refused,
+    /// Nobody's: another transaction was in the way and the database gave this one up. The same again can succeed at once.
+    Raced,
+    /// That of another session, which holds a row for too long. The connection is as good as before.
+    Busy,
+    /// The database's or the network's: what became of the transaction is not known, and the connection is of no use.
+    Broken,
 }

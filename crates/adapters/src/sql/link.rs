@@ -8,13 +8,19 @@ use std::str::FromStr;
 
 use sqlx::Error;
 
-use super::statements::Statements;
+use super::statements::{Insert, Statements};
 
 /// The text of a statement: one of [`Statements`], or made of one and a number of rows.
 pub(super) struct Sql {
     pub(super) text: Cow<'static, str>,
     /// Whether a connection is to keep it prepared. It is not worth it for texts that are rarely the same twice.
     pub(super) is_kept: bool,
+}
+
+impl From<String> for Sql {
+    fn from(text: String) -> Sql {
+        Sql { text: Cow::Owned(text), is_kept: false }
+    }
 }
 
 impl From<&'static str> for Sql {
@@ -109,10 +115,22 @@ pub(super) fn unexpected(column: usize, what: impl Display) -> Error {
     Error::Decode(format!("column {column} holds {what}").into())
 }
 
+/// Rows for one table.
+pub(super) struct Rows {
+    pub(super) how: Insert,
+    pub(super) rows: Vec<Vec<Value>>,
+}
+
 /// A connection to a database.
 pub(super) trait Link: Send {
     /// The statements in the words of this database.
     const STATEMENTS: Statements;
+
+    /// Whether others may write the same tables meanwhile.
+    const IS_SHARED: bool;
+
+    /// How a transaction that writes begins.
+    const BEGIN: &str;
 
     /// Runs a statement and returns its rows.
     fn rows(
@@ -127,4 +145,7 @@ pub(super) trait Link: Send {
         sql: impl Into<Sql> + Send,
         values: Vec<Value>,
     ) -> impl Future<Output = Result<u64, Error>> + Send;
+
+    /// Inserts any number of rows into different tables, none of which is named twice.
+    fn insert(&mut self, rows: Vec<Rows>) -> impl Future<Output = Result<(), Error>> + Send;
 }

@@ -8,11 +8,8 @@ use sqlx::Error;
 use wire::id::{ConversationId, Seq, UserId};
 use wire::{Message, Target};
 
-use super::link::{Link, Row, Value, unexpected};
+use super::link::{Link, Row, Rows, Value, unexpected};
 use super::statements::Insert;
-
-/// Values that one statement takes. SQLite looks up each `$N` by going through those before it, so the work grows with the square of this.
-const VALUES_MAX: usize = 1_000;
 
 /// A row of `conversations`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,7 +21,14 @@ pub(super) struct Conversation {
     pub(super) is_open: bool,
 }
 
-/// A conversation in which nothing was said.
+impl Conversation {
+    /// A conversation in which nothing was said: a group is not there before it is made, any other is open to its users.
+    pub(super) fn unsaid(name: &ConversationId) -> Conversation {
+        let is_open = name.group_id().is_none_or(|group| group.is_everyone());
+        Conversation { is_open, ..Conversation::default() }
+    }
+}
+
 impl Default for Conversation {
     fn default() -> Conversation {
         Conversation { head: 0, last_ms: 0, first: 1, version: 0, is_open: true }
@@ -70,8 +74,7 @@ pub(super) async fn conversations<L: Link>(
     conversation_rows(link.rows(L::STATEMENTS.conversations, vec![names]).await?)
 }
 
-/// As [`conversations`], inside a transaction that will write them.
-/// A database with several writers must also keep two of them from making the same conversation at once: a row that is not there cannot be locked.
+/// As [`conversations`], and locked until the end of the transaction, one after the other in the order of their names.
 pub(super) async fn conversations_to_write<L: Link>(
     link: &mut L,
     names: impl IntoIterator<Item = &ConversationId>,
@@ -94,11 +97,11 @@ fn conversation_rows(rows: Vec<Row>) -> Result<BTreeMap<ConversationId, Conversa
     rows.iter().map(conversation).collect()
 }
 
-/// Writes conversations as they are now.
-pub(super) async fn put_conversations<L: Link>(
-    link: &mut L,
-    rows: impl IntoIterator<Item = (&ConversationId, &Conversation)>,
-) -> Result<(), Error> {
+/// The rows of conversations as they are now.
+pub(super) fn conversation_values<'a>(
+    how: Insert,
+    rows: impl IntoIterator<Item = (&'a ConversationId, &'a Conversation)>,
+) -> Rows {
     let rows = rows.into_iter().map(|(name, row)| {
         let is_open = u64::from(row.is_open);
         vec![
@@ -110,7 +113,7 @@ pub(super) async fn put_conversations<L: Link>(
             is_open.into(),
         ]
     });
-    insert(link, L::STATEMENTS.put_conversations, rows.collect()).await
+    Rows { how, rows: rows.collect() }
 }
 
 /// The places of these users in these conversations that there are.
@@ -127,12 +130,11 @@ pub(super) async fn places<L: Link>(
     rows.iter().map(place).collect()
 }
 
-/// Writes places: their cursors as they are now, or with `add_places` only those that are new.
-pub(super) async fn write_places<L: Link>(
-    link: &mut L,
+/// The rows of places: their cursors as they are now, or with `add_places` only those that are new.
+pub(super) fn place_values<'a>(
     how: Insert,
-    rows: impl IntoIterator<Item = (&PlaceKey, &Place)>,
-) -> Result<(), Error> {
+    rows: impl IntoIterator<Item = (&'a PlaceKey, &'a Place)>,
+) -> Rows {
     let rows = rows.into_iter().map(|((user, conversation), place)| {
         vec![
             user.as_str().into(),
@@ -142,20 +144,7 @@ pub(super) async fn write_places<L: Link>(
             place.own_above.into(),
         ]
     });
-    insert(link, how, rows.collect()).await
-}
-
-/// Inserts any number of rows.
-pub(super) async fn insert<L: Link>(link: &mut L, how: Insert, rows: Vec<Vec<Value>>) -> Result<(), Error> {
-    let mut rows = rows.into_iter();
-    loop {
-        let piece: Vec<Vec<Value>> = rows.by_ref().take(VALUES_MAX / how.columns).collect();
-        if piece.is_empty() {
-            return Ok(());
-        }
-        let sql = how.sql(piece.len());
-        link.run(sql, piece.into_iter().flatten().collect()).await?;
-    }
+    Rows { how, rows: rows.collect() }
 }
 
 /// The message of a row of `pages`, `messages` or `sends`.

@@ -26,6 +26,10 @@ pub(super) struct Words {
 pub(super) const SQLITE: Words =
     Words { integer: "INTEGER", text: "TEXT", long_text: "TEXT", clustered: "STRICT, WITHOUT ROWID" };
 
+/// PostgreSQL's words. The order of its text is that of the database unless said otherwise, and ids are compared byte for byte.
+pub(super) const POSTGRES: Words =
+    Words { integer: "BIGINT", text: "TEXT COLLATE \"C\"", long_text: "TEXT", clustered: "" };
+
 /// What brings a database to the latest version.
 pub(super) fn migrator(words: &Words) -> Migrator {
     let migration = |(number, name, text): &(i64, &'static str, &str)| {

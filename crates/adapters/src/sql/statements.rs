@@ -1,9 +1,10 @@
 //! Every statement, once, in the words of each database.
 //!
 //! What is asked for many at once is passed in as one text, a JSON array of arrays, and joined with: its rows come back with the index of their question as `key`.
-//! Each statement finds its rows by an index; a test asks SQLite for its plans.
+//! Each statement finds its rows by an index; tests ask each database for its plans.
 
 use super::link::Sql;
+use Column::{Integer, Text};
 
 /// How a database says what others say differently.
 macro_rules! statements {
@@ -91,12 +92,13 @@ macro_rules! statements {
             // $1: user.
             listing: "SELECT p.conversation, c.head, c.last_ms, c.first_seq, p.joined, p.read_seq, p.own_above \
                 FROM places p CROSS JOIN conversations c WHERE p.user_id = $1 AND c.conversation = p.conversation",
-            // Questions: user.
+            // Questions: user, and between which names a conversation is a group's. These stand in the question, so that no database
+            // begins with all groups there are.
             groups: concat!(
                 "SELECT k.key, p.conversation FROM ",
                 $each,
                 " AS k CROSS JOIN places p WHERE p.user_id = k.value->>0 ",
-                "AND p.conversation > 'g:' AND p.conversation < 'g;' AND p.conversation <> 'g:everyone' ",
+                "AND p.conversation > k.value->>1 AND p.conversation < k.value->>2 AND p.conversation <> 'g:everyone' ",
                 "ORDER BY k.key, p.conversation",
             ),
             // Questions: sender, id, listed.
@@ -106,42 +108,64 @@ macro_rules! statements {
                 " AS k CROSS JOIN messages m ",
                 "WHERE m.sender = k.value->>0 AND m.client_id = k.value->>1 AND m.listed = k.value->>2",
             ),
+            add_conversations: Insert {
+                table: "conversations",
+                columns: CONVERSATION_COLUMNS,
+                order: &["conversation"],
+                then: " ON CONFLICT (conversation) DO NOTHING",
+            },
             put_conversations: Insert {
-                into: "INSERT INTO conversations (conversation, head, last_ms, first_seq, version, is_open) VALUES ",
-                columns: 6,
+                table: "conversations",
+                columns: CONVERSATION_COLUMNS,
+                order: &[],
                 then: " ON CONFLICT (conversation) DO UPDATE SET head = excluded.head, last_ms = excluded.last_ms, \
                     first_seq = excluded.first_seq, version = excluded.version, is_open = excluded.is_open",
             },
+            // Two writers may keep the same send in different conversations, whose rows do not hold them apart: so all take sends in one order.
             add_messages: Insert {
-                into: "INSERT INTO messages (conversation, seq, sender, client_id, listed, message_id, time_ms, version, \
-                    content_bytes, content) VALUES ",
-                columns: 10,
+                table: "messages",
+                columns: &[
+                    Text("conversation"),
+                    Integer("seq"),
+                    Text("sender"),
+                    Text("client_id"),
+                    Text("listed"),
+                    Text("message_id"),
+                    Integer("time_ms"),
+                    Integer("version"),
+                    Integer("content_bytes"),
+                    Text("content"),
+                ],
+                order: &["sender", "client_id", "listed"],
                 then: "",
             },
             put_places: Insert {
-                into: "INSERT INTO places (user_id, conversation, joined, read_seq, own_above) VALUES ",
-                columns: 5,
+                table: "places",
+                columns: PLACE_COLUMNS,
+                order: &[],
                 then: " ON CONFLICT (user_id, conversation) DO UPDATE SET read_seq = excluded.read_seq, own_above = excluded.own_above",
             },
             // A place that is there already stays as it is.
             add_places: Insert {
-                into: "INSERT INTO places (user_id, conversation, joined, read_seq, own_above) VALUES ",
-                columns: 5,
+                table: "places",
+                columns: PLACE_COLUMNS,
+                order: &[],
                 then: " ON CONFLICT (user_id, conversation) DO NOTHING",
             },
             add_own_messages: Insert {
-                into: "INSERT INTO own_messages (user_id, conversation, seq) VALUES ",
-                columns: 3,
+                table: "own_messages",
+                columns: &[Text("user_id"), Text("conversation"), Integer("seq")],
+                order: &[],
                 then: "",
             },
-            // Questions: user. $2: conversation.
+            // Questions: user, conversation.
             remove_places: concat!(
-                "DELETE FROM places WHERE conversation = $2 AND user_id IN (SELECT k.value->>0 FROM ",
+                "DELETE FROM places WHERE (user_id, conversation) IN (SELECT k.value->>0, k.value->>1 FROM ",
                 $each,
                 " AS k)",
             ),
             remove_own_messages: concat!(
-                "DELETE FROM own_messages WHERE conversation = $2 AND user_id IN (SELECT k.value->>0 FROM ",
+                "DELETE FROM own_messages WHERE (user_id, conversation) IN (SELECT k.value->>0, k.value->>1 FROM ",
                 $each,
                 " AS k)",
             ),
@@ -170,6 +194,7 @@ pub(super) struct Statements {
     pub(super) listing: &'static str,
     pub(super) groups: &'static str,
     pub(super) sends: &'static str,
+    pub(super) add_conversations: Insert,
     pub(super) put_conversations: Insert,
     pub(super) add_messages: Insert,
     pub(super) put_places: Insert,
@@ -183,28 +208,87 @@ pub(super) struct Statements {
     pub(super) probe: &'static str,
 }
 
+/// A column that an insert fills.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Column {
+    Text(&'static str),
+    Integer(&'static str),
+}
+
+impl Column {
+    fn name(&self) -> &'static str {
+        match self {
+            Text(name) | Integer(name) => name,
+        }
+    }
+
+    /// The type of a list of its values.
+    fn list(&self) -> &'static str {
+        match self {
+            Text(_) => "TEXT[]",
+            Integer(_) => "BIGINT[]",
+        }
+    }
+}
+
+const CONVERSATION_COLUMNS: &[Column] = &[
+    Text("conversation"),
+    Integer("head"),
+    Integer("last_ms"),
+    Integer("first_seq"),
+    Integer("version"),
+    Integer("is_open"),
+];
+
+const PLACE_COLUMNS: &[Column] =
+    &[Text("user_id"), Text("conversation"), Integer("joined"), Integer("read_seq"), Integer("own_above")];
+
 /// A statement that takes any number of rows.
-#[derive(Clone, Copy)]
+#[derive(Debug, Clone, Copy)]
 pub(super) struct Insert {
-    into: &'static str,
-    pub(super) columns: usize,
+    table: &'static str,
+    pub(super) columns: &'static [Column],
+    /// The columns by which the rows are put in order, where other writers may insert the same ones meanwhile.
+    order: &'static [&'static str],
     then: &'static str,
 }
 
 impl Insert {
-    /// The statement for so many rows. One row is by far the most frequent number.
-    pub(super) fn sql(&self, rows: usize) -> Sql {
-        Sql { text: self.text(rows).into(), is_kept: rows == 1 }
+    /// The statement for so many rows, with a place for each value. One row is by far the most frequent number.
+    pub(super) fn of_values(&self, rows: usize) -> Sql {
+        Sql { text: self.values(rows).into(), is_kept: rows == 1 }
     }
 
-    fn text(&self, rows: usize) -> String {
-        let mut text = String::from(self.into);
+    /// The statement for any number of rows, with a place for the list of each column's values; the first is `$first`.
+    pub(super) fn of_lists(&self, first: usize) -> String {
+        let lists = self.columns.iter().enumerate();
+        let lists: Vec<String> =
+            lists.map(|(index, column)| format!("${}::{}", first + index, column.list())).collect();
+        let (names, lists) = (self.names(), lists.join(", "));
+        let mut text = format!(
+            "INSERT INTO {} ({names}) SELECT {names} FROM unnest({lists}) AS r ({names})",
+            self.table
+        );
+        for (index, column) in self.order.iter().enumerate() {
+            text.push_str(if index == 0 { " ORDER BY " } else { ", " });
+            text.push_str(&format!("r.{column} COLLATE \"C\""));
+        }
+        text.push_str(self.then);
+        text
+    }
+
+    fn names(&self) -> String {
+        self.columns.iter().map(Column::name).collect::<Vec<_>>().join(", ")
+    }
+
+    fn values(&self, rows: usize) -> String {
+        let mut text = format!("INSERT INTO {} ({}) VALUES ", self.table, self.names());
         for row in 0..rows {
             text.push_str(if row == 0 { "(" } else { ", (" });
-            for column in 1..=self.columns {
+            for column in 1..=self.columns.len() {
                 let comma = if column == 1 { "$" } else { ", $" };
                 text.push_str(comma);
-                text.push_str(&(row * self.columns + column).to_string());
+                text.push_str(&(row * self.columns.len() + column).to_string());
             }
             text.push(')');
         }
@@ -216,11 +300,17 @@ impl Insert {
 /// SQLite's words. It has one writer, so nothing needs a lock.
 pub(super) const SQLITE: Statements = statements! { each: "json_each($1)", lock: "" };
 
+/// PostgreSQL's words. No key is changed that other rows refer to, so the weaker of the two locks is enough.
+pub(super) const POSTGRES: Statements = statements! {
+    each: "(SELECT o.ordinality - 1 AS key, o.value FROM jsonb_array_elements($1::JSONB) WITH ORDINALITY AS o)",
+    lock: " FOR NO KEY UPDATE OF c",
+};
+
 #[cfg(test)]
 impl Statements {
-    /// Every statement that stands on its own, by name.
-    pub(super) fn all(&self) -> Vec<(&'static str, String)> {
-        let texts = [
+    /// Every statement that reads, changes or removes what is found by a key, by name.
+    pub(super) fn found_by_key(&self) -> Vec<(&'static str, &'static str)> {
+        vec![
             ("conversations", self.conversations),
             ("conversations_to_write", self.conversations_to_write),
             ("places", self.places),
@@ -236,15 +326,18 @@ impl Statements {
             ("remove_places", self.remove_places),
             ("remove_own_messages", self.remove_own_messages),
             ("read_own_messages", self.read_own_messages),
-        ];
-        let inserts = [
+        ]
+    }
+
+    /// Every statement that inserts, by name.
+    pub(super) fn inserts(&self) -> Vec<(&'static str, Insert)> {
+        vec![
+            ("add_conversations", self.add_conversations),
             ("put_conversations", self.put_conversations),
             ("add_messages", self.add_messages),
             ("put_places", self.put_places),
             ("add_places", self.add_places),
             ("add_own_messages", self.add_own_messages),
-        ];
-        let texts = texts.into_iter().map(|(name, text)| (name, text.to_owned()));
-        texts.chain(inserts.into_iter().map(|(name, insert)| (name, insert.text(2)))).collect()
+        ]
     }
 }

@@ -1,6 +1,7 @@
 //! The [`Store`] itself: who asks the writer, who reads, and how the database is.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -10,17 +11,17 @@ use ports::store::{
     StoreError, UnreadList,
 };
 use ports::{PortError, Seam, SeamState};
-use sqlx::Error;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout};
 use wire::id::{ConversationId, Epoch, GroupId, Seq, UserId};
 
 use super::backend::Backend;
+use super::health::Health;
 use super::reads;
 use super::rosters::Rosters;
 use super::writer::{ANSWER_WAIT, Ask, WRITES_WAITING_MAX, Write, Writer};
-use super::writes::{FirstArrivals, GroupChange, Mark, NewMembers};
+use super::writes::{FirstArrivals, GroupChange, Mark, NewMembers, Question};
 
 /// From asking for a read to its answer; a page takes milliseconds, so what takes longer will not come.
 const READ_WAIT: Duration = Duration::from_secs(5);
@@ -29,40 +30,11 @@ const READ_WAIT: Duration = Duration::from_secs(5);
 pub struct SqlStore<B> {
     pub(super) backend: Arc<B>,
     epoch: Epoch,
-    /// Where writes wait; `None` once the store is closed.
-    queue: Mutex<Option<mpsc::Sender<Write>>>,
+    /// Where writes wait, each conversation's always in the same; empty once the store is closed.
+    queues: Mutex<Vec<mpsc::Sender<Write>>>,
     writers: Mutex<JoinSet<()>>,
     rosters: Arc<Rosters>,
     health: Arc<Health>,
-}
-
-/// How the database was when it was last used.
-#[derive(Debug, Default)]
-pub(super) struct Health {
-    trouble: Mutex<Option<String>>,
-}
-
-impl Health {
-    pub(super) fn up(&self) {
-        if self.trouble().take().is_some() {
-            tracing::info!("the store works again");
-        }
-    }
-
-    pub(super) fn down(&self, error: &Error) {
-        let before = self.trouble().replace(error.to_string());
-        if before.is_none() {
-            tracing::error!(%error, "the store does not work");
-        }
-    }
-
-    pub(super) fn is_up(&self) -> bool {
-        self.trouble().is_none()
-    }
-
-    fn trouble(&self) -> MutexGuard<'_, Option<String>> {
-        self.trouble.lock().unwrap_or_else(PoisonError::into_inner)
-    }
 }
 
 /// Runs one read on a snapshot and gives the connection back, whatever came of it.
@@ -87,33 +59,38 @@ macro_rules! read {
 
 #[expect(private_bounds, reason = "nobody outside adds a database")]
 impl<B: Backend> SqlStore<B> {
-    /// Starts the writer of a database that is ready. `link` is the first connection to write on.
-    pub(super) fn start(backend: B, link: B::Link, epoch: Epoch) -> Arc<SqlStore<B>> {
+    /// Starts the writers of a database that is ready. `link` is the first connection to write on, and `note` what it has found.
+    pub(super) fn start(backend: B, link: B::Link, epoch: Epoch, note: Option<String>) -> Arc<SqlStore<B>> {
         let backend = Arc::new(backend);
-        let (queue, waiting) = mpsc::channel(WRITES_WAITING_MAX);
-        let (rosters, health) = (Arc::<Rosters>::default(), Arc::<Health>::default());
-        let writer = Writer {
-            backend: backend.clone(),
-            queue: waiting,
-            link: Some(link),
-            rosters: rosters.clone(),
-            health: health.clone(),
-        };
-        let mut writers = JoinSet::new();
-        writers.spawn(writer.run());
-        let (queue, writers) = (Mutex::new(Some(queue)), Mutex::new(writers));
-        Arc::new(SqlStore { backend, epoch, queue, writers, rosters, health })
+        let (rosters, health) = (Arc::<Rosters>::default(), Arc::new(Health::new(note)));
+        let (mut queues, mut writers) = (Vec::new(), JoinSet::new());
+        let mut link = Some(link);
+        for number in 0..B::WRITERS {
+            let (queue, waiting) = mpsc::channel(WRITES_WAITING_MAX / B::WRITERS);
+            queues.push(queue);
+            let writer = Writer {
+                number,
+                backend: backend.clone(),
+                queue: waiting,
+                link: link.take(),
+                rosters: rosters.clone(),
+                health: health.clone(),
+            };
+            writers.spawn(writer.run());
+        }
+        let (queues, writers) = (Mutex::new(queues), Mutex::new(writers));
+        Arc::new(SqlStore { backend, epoch, queues, writers, rosters, health })
     }
 
-    /// Lets a question wait for the writer, and waits for the answer.
-    async fn ask<Q, A>(
+    /// Lets a question wait for its writer, and waits for the answer.
+    async fn ask<Q: Question>(
         &self,
         during: &'static str,
         question: Q,
-        write: fn(Ask<Q, A>) -> Write,
-    ) -> Result<A, StoreError> {
+        write: fn(Ask<Q>) -> Write,
+    ) -> Result<Q::Answer, StoreError> {
         let closed = || PortError::outage(Seam::Store, during, "the store is closed");
-        let queue = self.queue().clone().ok_or_else(closed)?;
+        let queue = self.queue_of(&question.conversation()).ok_or_else(closed)?;
         let (answer, answered) = oneshot::channel();
         let ask = Ask { question, asked: Instant::now(), answer };
         let asking = async move {
@@ -126,13 +103,18 @@ impl<B: Backend> SqlStore<B> {
         timeout(ANSWER_WAIT, asking).await.map_err(|_| timed_out())?
     }
 
+    /// Where the writes of a conversation wait: always in the same queue, so that they are kept in order and one transaction is enough to lock it.
+    fn queue_of(&self, conversation: &ConversationId) -> Option<mpsc::Sender<Write>> {
+        let queues = self.queues.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut hasher = DefaultHasher::new();
+        conversation.hash(&mut hasher);
+        let turn = hasher.finish().checked_rem(queues.len() as u64)?;
+        queues.get(usize::try_from(turn).ok()?).cloned()
+    }
+
     async fn change(&self, group: &GroupId, members: NewMembers) -> Result<RosterChange, StoreError> {
         let change = GroupChange { group: group.clone(), members };
         self.ask("change a group", change, Write::Change).await
-    }
-
-    fn queue(&self) -> MutexGuard<'_, Option<mpsc::Sender<Write>>> {
-        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -230,14 +212,14 @@ impl<B: Backend> Store for SqlStore<B> {
     }
 
     async fn close(&self) {
-        self.queue().take();
+        self.queues.lock().unwrap_or_else(PoisonError::into_inner).clear();
         let mut writers = std::mem::take(&mut *self.writers.lock().unwrap_or_else(PoisonError::into_inner));
         while writers.join_next().await.is_some() {}
         self.backend.close().await;
     }
 
     fn state(&self) -> SeamState {
-        self.health.trouble().clone().map_or_else(SeamState::up, SeamState::down)
+        self.health.state()
     }
 }
 

@@ -1,64 +1,75 @@
-//! The writer: keeps what waits in one transaction, as much as there is, and answers after its commit.
+//! A writer: keeps what waits in one transaction, as much as there is, and answers after its commit.
 //!
 //! The questions of one transaction are all under way at once, so they are worked off kind by kind; those of one kind in the order in which they were asked.
 //! Where the database refuses one of them, all are worked off again, each in a savepoint of its own, so that only the refused ones fail.
+//! Where another transaction was in the way, all are worked off again as they are, a few times.
 //! After any other error the connection is given up and everybody is told to come again: what a broken connection has kept is not known.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ports::store::{Appended, Denied, Draft, RosterChange, StoreError};
+use ports::store::{Denied, Draft, StoreError};
 use ports::{PortError, Seam};
 use sqlx::Error;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, timeout};
-use wire::id::Seq;
+use wire::id::ConversationId;
 
-use super::backend::Backend;
+use super::backend::{Backend, Fault};
+use super::ground::Ground;
+use super::health::Health;
 use super::link::Link;
 use super::rosters::Rosters;
-use super::store::Health;
 use super::writes::{FirstArrivals, GroupChange, Mark, Question};
 
 /// Writes in one transaction: enough that the disk's pace no longer matters, few enough that nobody waits long for the others.
 const WRITES_PER_COMMIT_MAX: usize = 256;
-/// Writes that wait for the writer; then who asks waits for a place. At 64 KiB each they are 64 MiB.
+/// Writes that wait for all writers of a store; then who asks waits for a place. At 64 KiB each they are 64 MiB.
 pub(super) const WRITES_WAITING_MAX: usize = 1_024;
 /// From asking to the answer. Well below [`ports::store::COMMIT_LAG_MS_MAX`], which no message that was kept may exceed.
 pub(super) const ANSWER_WAIT: Duration = Duration::from_secs(5);
+/// For one transaction: longer than anybody waits for its answer, so what is given up here nobody waits for any more.
+/// With the wait of a question that was just in time it stays below [`ports::store::COMMIT_LAG_MS_MAX`].
+const COMMIT_WAIT: Duration = Duration::from_millis(4_900);
 /// How often a database that has failed is tried when nobody else does.
 const PROBE_EVERY: Duration = Duration::from_secs(2);
+/// How often a transaction that lost a race is begun again. Each time somebody else has got on, so one more is rarely needed.
+const RACES_MAX: u32 = 8;
 
 /// A question that waits for its answer.
-pub(super) struct Ask<Q, A> {
+pub(super) struct Ask<Q: Question> {
     pub(super) question: Q,
     pub(super) asked: Instant,
-    pub(super) answer: oneshot::Sender<Result<A, StoreError>>,
+    pub(super) answer: oneshot::Sender<Result<Q::Answer, StoreError>>,
 }
 
-/// What the writer can be asked.
+/// What a writer can be asked.
 pub(super) enum Write {
-    Append(Ask<Draft, Appended>),
-    Mark(Ask<Mark, Option<Seq>>),
-    Arrive(Ask<FirstArrivals, ()>),
-    Change(Ask<GroupChange, RosterChange>),
+    Append(Ask<Draft>),
+    Mark(Ask<Mark>),
+    Arrive(Ask<FirstArrivals>),
+    Change(Ask<GroupChange>),
 }
 
 /// The questions of one transaction, kind by kind.
 #[derive(Default)]
 struct Batch {
-    changes: Vec<Ask<GroupChange, RosterChange>>,
-    arrivals: Vec<Ask<FirstArrivals, ()>>,
-    drafts: Vec<Ask<Draft, Appended>>,
-    marks: Vec<Ask<Mark, Option<Seq>>>,
+    changes: Vec<Ask<GroupChange>>,
+    arrivals: Vec<Ask<FirstArrivals>>,
+    drafts: Vec<Ask<Draft>>,
+    marks: Vec<Ask<Mark>>,
 }
+
+/// The answers to some questions, in their order.
+type Told<Q> = Vec<Result<<Q as Question>::Answer, Denied>>;
 
 /// The answers to the questions of a batch.
 struct Answers {
-    changes: Vec<Result<RosterChange, Denied>>,
-    arrivals: Vec<Result<(), Denied>>,
-    drafts: Vec<Result<Appended, Denied>>,
-    marks: Vec<Result<Option<Seq>, Denied>>,
+    changes: Told<GroupChange>,
+    arrivals: Told<FirstArrivals>,
+    drafts: Told<Draft>,
+    marks: Told<Mark>,
 }
 
 /// How questions are worked off.
@@ -69,8 +80,10 @@ enum Mode {
     Alone,
 }
 
-/// The only one who changes the database.
+/// The only one in this process who changes its share of the conversations.
 pub(super) struct Writer<B: Backend> {
+    /// Which of the store's writers it is.
+    pub(super) number: usize,
     pub(super) backend: Arc<B>,
     pub(super) queue: mpsc::Receiver<Write>,
     pub(super) link: Option<B::Link>,
@@ -83,87 +96,186 @@ impl<B: Backend> Writer<B> {
     pub(super) async fn run(mut self) {
         let mut waiting = Vec::with_capacity(WRITES_PER_COMMIT_MAX);
         loop {
+            let wait = self.wait();
             let next = self.queue.recv_many(&mut waiting, WRITES_PER_COMMIT_MAX);
-            // A healthy database is not probed, so its wait has no end.
-            let taken = if self.health.is_up() { Ok(next.await) } else { timeout(PROBE_EVERY, next).await };
-            if taken == Ok(0) {
-                break;
+            let taken = match wait {
+                Some(wait) => timeout(wait, next).await.ok(),
+                None => Some(next.await),
+            };
+            match taken {
+                Some(0) => break,
+                Some(_) => self.commit(Batch::of(waiting.drain(..))).await,
+                None if self.health.is_up(self.number) => self.look().await,
+                None => self.commit(Batch::default()).await,
             }
-            self.commit(Batch::of(waiting.drain(..))).await;
         }
         if let Some(link) = self.link.take() {
             self.backend.disconnect(link).await;
         }
     }
 
-    /// Keeps a batch, or tells everybody that it was not kept. An empty one finds out whether the database works again.
-    async fn commit(&mut self, batch: Batch) {
-        match self.transact(&batch).await {
-            Ok(answers) => {
-                self.health.up();
-                self.rosters.remember(answers.changes.iter().flatten().map(|change| &change.roster));
-                batch.answer(answers);
-            }
-            Err(error) => {
-                self.health.down(&error);
-                if let Some(link) = self.link.take() {
-                    self.backend.disconnect(link).await;
-                }
-                batch.fail(&error);
-            }
+    /// How long to wait for work before seeing how the database is. One writer that looks is enough, but each has to mend itself.
+    fn wait(&self) -> Option<Duration> {
+        match self.health.is_up(self.number) {
+            true => B::LOOK_EVERY.filter(|_| self.number == 0),
+            false => Some(PROBE_EVERY),
         }
     }
 
-    async fn transact(&mut self, batch: &Batch) -> Result<Answers, Error> {
-        let link = match self.link.take() {
-            Some(link) => self.link.insert(link),
-            None => self.link.insert(self.backend.connect().await?),
-        };
-        link.run(B::BEGIN, vec![]).await?;
-        let answers = match work_off::<B>(link, &self.rosters, batch, Mode::Together).await {
-            Err(error) if B::refuses(&error) => {
-                link.run("ROLLBACK", vec![]).await?;
-                link.run(B::BEGIN, vec![]).await?;
-                work_off::<B>(link, &self.rosters, batch, Mode::Alone).await?
+    /// Keeps a batch, or tells everybody that it was not kept. An empty one finds out whether the database works again.
+    async fn commit(&mut self, batch: Batch) {
+        let error = match timeout(COMMIT_WAIT, self.transact(&batch)).await {
+            Ok(Ok(answers)) => {
+                self.health.up(self.number);
+                self.rosters.remember(answers.changes.iter().flatten().map(|change| &change.roster));
+                return batch.answer(answers);
             }
-            answers => answers?,
+            Ok(Err(error)) if B::fault(&error) == Fault::Busy => {
+                tracing::warn!(%error, "some messages are not kept: somebody else holds their conversations");
+                self.give_up_transaction().await;
+                error.to_string()
+            }
+            Ok(Err(error)) => self.give_up_connection(error.to_string()).await,
+            Err(_) => self.give_up_connection(format!("no answer within {COMMIT_WAIT:?}")).await,
         };
-        if batch.is_empty() {
-            link.run(B::Link::STATEMENTS.probe, vec![]).await?;
+        batch.fail(&error);
+    }
+
+    /// Ends a transaction that came to nothing, on a connection that works.
+    async fn give_up_transaction(&mut self) {
+        if let Some(mut link) = self.link.take()
+            && let Ok(Ok(_)) = timeout(COMMIT_WAIT, link.run("ROLLBACK", vec![])).await
+        {
+            self.link = Some(link);
         }
-        link.run("COMMIT", vec![]).await?;
-        Ok(answers)
+    }
+
+    async fn give_up_connection(&mut self, error: String) -> String {
+        self.health.down(self.number, &error);
+        if let Some(link) = self.link.take() {
+            self.backend.disconnect(link).await;
+        }
+        error
+    }
+
+    /// Sees how the database is while there is nothing to write.
+    async fn look(&mut self) {
+        let looking = async {
+            let link = connection(&*self.backend, &mut self.link, &self.health).await?;
+            self.backend.look(link).await
+        };
+        let told = match timeout(COMMIT_WAIT, looking).await {
+            Ok(Ok(note)) => return self.health.note(note),
+            Ok(Err(error)) => error.to_string(),
+            Err(_) => format!("no answer within {COMMIT_WAIT:?}"),
+        };
+        // A connection that was cut while nobody used it says nothing of the database; the next one does.
+        if let Some(link) = self.link.take() {
+            self.backend.disconnect(link).await;
+        }
+        tracing::debug!(error = told, "the connection to the database is lost");
+        self.commit(Batch::default()).await;
+    }
+
+    async fn transact(&mut self, batch: &Batch) -> Result<Answers, Error> {
+        let names = batch.conversations();
+        let (mut mode, mut races) = (Mode::Together, 0);
+        loop {
+            let (link, mut ground) = begin(&*self.backend, &mut self.link, &self.health, &names).await?;
+            let error = match work_off::<B>(link, &self.rosters, &mut ground, batch, mode).await {
+                Ok(answers) => {
+                    if batch.is_empty() {
+                        link.run(B::Link::STATEMENTS.probe, vec![]).await?;
+                    }
+                    link.run("COMMIT", vec![]).await?;
+                    return Ok(answers);
+                }
+                Err(error) => error,
+            };
+            match B::fault(&error) {
+                Fault::Raced if races < RACES_MAX => races += 1,
+                Fault::Refused | Fault::Raced if mode == Mode::Together => mode = Mode::Alone,
+                _ => return Err(error),
+            }
+            link.run("ROLLBACK", vec![]).await?;
+        }
+    }
+}
+/// Begins a transaction on the connection that there is, or on a new one.
+async fn begin<'a, B: Backend>(
+    backend: &B,
+    link: &'a mut Option<B::Link>,
+    health: &Health,
+    names: &BTreeMap<ConversationId, bool>,
+) -> Result<(&'a mut B::Link, Ground), Error> {
+    if let Some(used) = link {
+        match Ground::take(used, names).await {
+            Ok(ground) => {
+                // Asked for again, because a borrow that is returned from one arm would last for all.
+                let link = connection(backend, link, health).await?;
+                return Ok((link, ground));
+            }
+            Err(error) if B::fault(&error) == Fault::Broken => {
+                // It may have been cut while nobody used it. Nothing was kept yet, so another one can do it all.
+                tracing::debug!(%error, "the connection to the database is lost");
+                if let Some(used) = link.take() {
+                    backend.disconnect(used).await;
+                }
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    let link = connection(backend, link, health).await?;
+    let ground = Ground::take(link, names).await?;
+    Ok((link, ground))
+}
+
+/// The connection that there is, or a new one.
+async fn connection<'a, B: Backend>(
+    backend: &B,
+    link: &'a mut Option<B::Link>,
+    health: &Health,
+) -> Result<&'a mut B::Link, Error> {
+    match link {
+        Some(link) => Ok(link),
+        None => {
+            let (new, note) = backend.connect().await?;
+            health.note(note);
+            Ok(link.insert(new))
+        }
     }
 }
 
 async fn work_off<B: Backend>(
     link: &mut B::Link,
     rosters: &Rosters,
+    ground: &mut Ground,
     batch: &Batch,
     mode: Mode,
 ) -> Result<Answers, Error> {
     Ok(Answers {
-        changes: apply::<B, _, _>(link, rosters, &batch.changes, mode).await?,
-        arrivals: apply::<B, _, _>(link, rosters, &batch.arrivals, mode).await?,
-        drafts: apply::<B, _, _>(link, rosters, &batch.drafts, mode).await?,
-        marks: apply::<B, _, _>(link, rosters, &batch.marks, mode).await?,
+        changes: apply::<B, _>(link, rosters, ground, &batch.changes, mode).await?,
+        arrivals: apply::<B, _>(link, rosters, ground, &batch.arrivals, mode).await?,
+        drafts: apply::<B, _>(link, rosters, ground, &batch.drafts, mode).await?,
+        marks: apply::<B, _>(link, rosters, ground, &batch.marks, mode).await?,
     })
 }
 
-async fn apply<B: Backend, Q: Question<Answer = A>, A: Send>(
+async fn apply<B: Backend, Q: Question>(
     link: &mut B::Link,
     rosters: &Rosters,
-    asks: &[Ask<Q, A>],
+    ground: &mut Ground,
+    asks: &[Ask<Q>],
     mode: Mode,
-) -> Result<Vec<Result<A, Denied>>, Error> {
+) -> Result<Told<Q>, Error> {
     let questions: Vec<&Q> = asks.iter().map(|ask| &ask.question).collect();
     match mode {
         Mode::Together if questions.is_empty() => Ok(Vec::new()),
-        Mode::Together => Q::apply(link, rosters, &questions).await,
+        Mode::Together => Q::apply(link, rosters, ground, &questions).await,
         Mode::Alone => {
             let mut answers = Vec::with_capacity(questions.len());
             for question in questions {
-                answers.push(apply_alone::<B, Q>(link, rosters, question).await?);
+                answers.push(apply_alone::<B, Q>(link, rosters, ground, question).await?);
             }
             Ok(answers)
         }
@@ -173,14 +285,18 @@ async fn apply<B: Backend, Q: Question<Answer = A>, A: Send>(
 async fn apply_alone<B: Backend, Q: Question>(
     link: &mut B::Link,
     rosters: &Rosters,
+    ground: &mut Ground,
     question: &Q,
 ) -> Result<Result<Q::Answer, Denied>, Error> {
+    let name = question.conversation();
+    let before = ground.get(&name);
     link.run("SAVEPOINT alone", vec![]).await?;
-    let answer = match Q::apply(link, rosters, &[question]).await {
+    let answer = match Q::apply(link, rosters, ground, &[question]).await {
         Ok(answers) => answers.into_iter().next().unwrap_or(Err(Denied::Unacceptable)),
-        Err(error) if B::refuses(&error) => {
+        Err(error) if B::fault(&error) == Fault::Refused => {
             tracing::warn!(%error, "the database refuses a write");
             link.run("ROLLBACK TO SAVEPOINT alone", vec![]).await?;
+            ground.restore(&name, before);
             Err(Denied::Unacceptable)
         }
         Err(error) => return Err(error),
@@ -204,6 +320,19 @@ impl Batch {
         batch
     }
 
+    /// The conversations that its questions are about, and whether one of them may make it.
+    fn conversations(&self) -> BTreeMap<ConversationId, bool> {
+        fn about<Q: Question>(asks: &[Ask<Q>]) -> impl Iterator<Item = (ConversationId, bool)> {
+            asks.iter().map(|ask| (ask.question.conversation(), ask.question.makes_it()))
+        }
+        let mut names = BTreeMap::new();
+        let all = about(&self.changes).chain(about(&self.arrivals)).chain(about(&self.drafts));
+        for (name, makes_it) in all.chain(about(&self.marks)) {
+            *names.entry(name).or_insert(false) |= makes_it;
+        }
+        names
+    }
+
     fn is_empty(&self) -> bool {
         self.changes.is_empty() && self.arrivals.is_empty() && self.drafts.is_empty() && self.marks.is_empty()
     }
@@ -215,7 +344,7 @@ impl Batch {
         tell(self.marks, answers.marks);
     }
 
-    fn fail(self, error: &Error) {
+    fn fail(self, error: &str) {
         self.changes.into_iter().for_each(|ask| ask.fail("change a group", error));
         self.arrivals.into_iter().for_each(|ask| ask.fail("let users arrive", error));
         self.drafts.into_iter().for_each(|ask| ask.fail("keep a message", error));
@@ -223,15 +352,15 @@ impl Batch {
     }
 }
 
-fn tell<Q, A>(asks: Vec<Ask<Q, A>>, answers: Vec<Result<A, Denied>>) {
+fn tell<Q: Question>(asks: Vec<Ask<Q>>, answers: Told<Q>) {
     for (ask, answer) in asks.into_iter().zip(answers) {
         // Who no longer listens has given up, and may ask again.
         ask.answer.send(answer.map_err(StoreError::Denied)).ok();
     }
 }
 
-impl<Q, A> Ask<Q, A> {
-    fn unless_late(self) -> Option<Ask<Q, A>> {
+impl<Q: Question> Ask<Q> {
+    fn unless_late(self) -> Option<Ask<Q>> {
         if self.asked.elapsed() < ANSWER_WAIT {
             return Some(self);
         }
@@ -240,8 +369,8 @@ impl<Q, A> Ask<Q, A> {
         None
     }
 
-    fn fail(self, during: &'static str, error: &Error) {
-        let error = PortError::outage(Seam::Store, during, error.to_string());
+    fn fail(self, during: &'static str, error: &str) {
+        let error = PortError::outage(Seam::Store, during, error);
         self.answer.send(Err(error.into())).ok();
     }
 }

@@ -6,8 +6,10 @@
     reason = "a test that goes wrong panics, its own functions too"
 )]
 
+mod postgres;
 mod rabbitmq_bus;
 mod redis_directory;
 mod registry;
 mod rocketmq_bus;
 mod sqlite;
+mod store_model;

@@ -2,7 +2,6 @@
 
 mod crash;
 mod file;
-mod model;
 mod pace;
 
 use std::path::Path;
@@ -15,12 +14,12 @@ use ports::{Ambient, Store};
 use serde_json::value::RawValue;
 use wire::Target;
 
-async fn open(path: &Path) -> Arc<SqliteStore> {
+pub(crate) async fn open(path: &Path) -> Arc<SqliteStore> {
     SqliteStore::open(path, &Ambient::system()).await.unwrap()
 }
 
 /// A draft with this id and number as content.
-fn draft(from: &str, to: Target, id: &str, number: u64) -> Draft {
+pub(crate) fn draft(from: &str, to: Target, id: &str, number: u64) -> Draft {
     let ambient = Ambient::system();
     Draft {
         from: from.parse().unwrap(),

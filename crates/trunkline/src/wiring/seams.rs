@@ -9,7 +9,7 @@ use std::time::Duration;
 use adapters::bus::{RabbitMqBus, RabbitMqOptions, RocketMqBus, RocketMqOptions};
 use adapters::directory::{RedisDirectory, RedisDirectoryConfig};
 use adapters::registry::{FixedRegistry, NacosOptions, NacosRegistry};
-use adapters::sql::SqliteStore;
+use adapters::sql::{PostgresOptions, PostgresStore, SqliteStore};
 use node::Seams;
 use ports::memory::bus::MemoryBus;
 use ports::memory::directory::MemoryDirectory;
@@ -20,7 +20,7 @@ use tokio::time::Instant;
 
 use crate::config::Config;
 use crate::config::backend::{
-    BusBackend, DirectoryBackend, Nacos, RabbitMq, Redis, RegistryBackend, RocketMq, StoreBackend,
+    BusBackend, DirectoryBackend, Nacos, Postgres, RabbitMq, Redis, RegistryBackend, RocketMq, StoreBackend,
 };
 
 /// The servers of one process.
@@ -56,6 +56,11 @@ pub async fn open(
         }
         StoreBackend::Sqlite(file) => {
             let open = async || SqliteStore::open(file, ambient).await;
+            Some(wait_for("store", wait, began, open).await? as Arc<dyn Store>)
+        }
+        StoreBackend::Postgres(postgres) => {
+            let options = postgres_options(postgres);
+            let open = async || PostgresStore::open(options.clone(), ambient).await;
             Some(wait_for("store", wait, began, open).await? as Arc<dyn Store>)
         }
     };
@@ -128,6 +133,15 @@ async fn wait_for<T>(
             tracing::warn!("waiting for the {key}: {}", error.chain());
         }
         tokio::time::sleep(RETRY).await;
+    }
+}
+
+fn postgres_options(postgres: &Postgres) -> PostgresOptions {
+    PostgresOptions {
+        hosts: postgres.servers.iter().map(|server| (server.host.clone(), server.port)).collect(),
+        user: postgres.user.clone(),
+        password: postgres.password.as_ref().and_then(|password| password.expose_text()).map(str::to_owned),
+        database: postgres.database.clone(),
     }
 }
 

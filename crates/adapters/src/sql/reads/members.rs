@@ -28,12 +28,16 @@ pub(in crate::sql) async fn rosters<L: Link>(
     Ok(groups.iter().map(|group| known.get(group).cloned()).collect())
 }
 
+/// Names of groups' conversations begin with `g:`, so they lie between these two.
+const BEFORE_GROUPS: &str = "g:";
+const BEHIND_GROUPS: &str = "g;";
+
 /// The groups of users, in the order asked.
 pub(in crate::sql) async fn groups_of<L: Link>(
     link: &mut L,
     users: &[UserId],
 ) -> Result<Vec<Vec<GroupId>>, Error> {
-    let asked = questions(users.iter().map(|user| [user]))?;
+    let asked = questions(users.iter().map(|user| (user, BEFORE_GROUPS, BEHIND_GROUPS)))?;
     let mut groups: Vec<Vec<GroupId>> = vec![Vec::new(); users.len()];
     for row in link.rows(L::STATEMENTS.groups, vec![asked]).await? {
         let conversation: ConversationId = row.parsed(1)?;

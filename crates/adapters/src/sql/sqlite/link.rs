@@ -3,11 +3,17 @@
 use sqlx::sqlite::{SqliteArguments, SqliteConnection, SqliteRow};
 use sqlx::{Arguments, AssertSqlSafe, Error, Row as _, Sqlite, TypeInfo, ValueRef, query::Query};
 
-use crate::sql::link::{Link, Row, Sql, Value};
+use crate::sql::link::{Link, Row, Rows, Sql, Value};
 use crate::sql::statements::{self, Statements};
+
+/// Values that one statement takes. SQLite looks up each `$N` by going through those before it, so the work grows with the square of this.
+const VALUES_MAX: usize = 1_000;
 
 impl Link for SqliteConnection {
     const STATEMENTS: Statements = statements::SQLITE;
+    const IS_SHARED: bool = false;
+    /// The lock is taken at the start, so that what was read holds until the commit.
+    const BEGIN: &str = "BEGIN IMMEDIATE";
 
     async fn rows(&mut self, sql: impl Into<Sql> + Send, values: Vec<Value>) -> Result<Vec<Row>, Error> {
         statement(sql.into(), values)?.fetch_all(self).await?.iter().map(row).collect()
@@ -15,6 +21,20 @@ impl Link for SqliteConnection {
 
     async fn run(&mut self, sql: impl Into<Sql> + Send, values: Vec<Value>) -> Result<u64, Error> {
         Ok(statement(sql.into(), values)?.execute(self).await?.rows_affected())
+    }
+
+    async fn insert(&mut self, rows: Vec<Rows>) -> Result<(), Error> {
+        for Rows { how, rows } in rows {
+            let mut rows = rows.into_iter();
+            loop {
+                let piece: Vec<Vec<Value>> = rows.by_ref().take(VALUES_MAX / how.columns.len()).collect();
+                if piece.is_empty() {
+                    break;
+                }
+                self.run(how.of_values(piece.len()), piece.into_iter().flatten().collect()).await?;
+            }
+        }
+        Ok(())
     }
 }
 

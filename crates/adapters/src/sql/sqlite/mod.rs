@@ -20,7 +20,7 @@ use sqlx::sqlite::{
 use sqlx::{Connection, Error, Sqlite, Transaction};
 use wire::id::Epoch;
 
-use super::backend::Backend;
+use super::backend::{Backend, Fault};
 use super::link::Link;
 use super::schema;
 use super::store::SqlStore;
@@ -88,7 +88,7 @@ impl SqliteStore {
             .connect_lazy_with(options(path).pragma("query_only", "ON"));
         let file = SqliteFile { path: path.to_owned(), readers, lock, pages_max: AtomicU32::new(pages_max) };
         let (link, epoch) = prepare(&file, ambient).await.map_err(|error| cannot_open(path, error))?;
-        Ok(SqlStore::start(file, link, epoch))
+        Ok(SqlStore::start(file, link, epoch, None))
     }
 }
 
@@ -96,15 +96,16 @@ impl Backend for SqliteFile {
     type Link = SqliteConnection;
     type Reading = Transaction<'static, Sqlite>;
 
-    /// The lock is taken at the start, so that what was read holds until the commit.
-    const BEGIN: &str = "BEGIN IMMEDIATE";
+    /// SQLite has one writer at a time.
+    const WRITERS: usize = 1;
+    const LOOK_EVERY: Option<Duration> = None;
 
-    async fn connect(&self) -> Result<SqliteConnection, Error> {
+    async fn connect(&self) -> Result<(SqliteConnection, Option<String>), Error> {
         let pages_max = self.pages_max.load(Ordering::Relaxed);
         let options = options(&self.path).create_if_missing(true);
         let options =
             if pages_max > 0 { options.pragma("max_page_count", pages_max.to_string()) } else { options };
-        SqliteConnection::connect_with(&options).await
+        Ok((SqliteConnection::connect_with(&options).await?, None))
     }
 
     async fn disconnect(&self, link: SqliteConnection) {
@@ -127,15 +128,20 @@ impl Backend for SqliteFile {
         self.lock.release();
     }
 
-    fn refuses(error: &Error) -> bool {
+    async fn look(&self, _link: &mut SqliteConnection) -> Result<Option<String>, Error> {
+        Ok(None)
+    }
+
+    fn fault(error: &Error) -> Fault {
         let refusals = [code::CONSTRAINT, code::TOOBIG, code::MISMATCH, code::RANGE];
-        primary_code(error).is_some_and(|code| refusals.contains(&code))
+        let is_refusal = primary_code(error).is_some_and(|code| refusals.contains(&code));
+        if is_refusal { Fault::Refused } else { Fault::Broken }
     }
 }
 
 /// A connection to a file whose tables are there.
 async fn prepare(file: &SqliteFile, ambient: &Ambient) -> Result<(SqliteConnection, Epoch), Error> {
-    let mut link = file.connect().await?;
+    let (mut link, _) = file.connect().await?;
     schema::migrator(&schema::SQLITE).run_direct(None, &mut link, false).await?;
     let epoch = Epoch::mint(ambient.clock.unix_ms(), ambient.chance.bits());
     let statements = SqliteConnection::STATEMENTS;

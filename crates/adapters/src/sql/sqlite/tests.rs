@@ -57,7 +57,11 @@ async fn every_statement_finds_its_rows_by_an_index() {
     let mut link = stranger(&path).await;
     let tables = ["m", "p", "c", "messages", "places", "conversations", "own_messages"];
     let mut plans = Vec::new();
-    for (name, statement) in statements::SQLITE.all() {
+    let found_by_key = statements::SQLITE.found_by_key().into_iter();
+    let found_by_key = found_by_key.map(|(name, statement)| (name, statement.to_owned()));
+    let inserts = statements::SQLITE.inserts().into_iter();
+    let inserts = inserts.map(|(name, insert)| (name, insert.of_values(2).text.into_owned()));
+    for (name, statement) in found_by_key.chain(inserts) {
         let explained = AssertSqlSafe(format!("EXPLAIN QUERY PLAN {statement}"));
         for row in sqlx::query(explained).fetch_all(&mut link).await.unwrap() {
             let step: String = row.get("detail");
@@ -81,7 +85,7 @@ async fn every_statement_finds_its_rows_by_an_index() {
 async fn a_commit_waits_for_the_disk_and_the_log_is_written_ahead() {
     let folder = testkit::scratch::folder("sqlite-pragmas");
     let store = SqliteStore::open(folder.path().join("p.db"), &Ambient::system()).await.unwrap();
-    let mut link = store.backend.connect().await.unwrap();
+    let (mut link, _) = store.backend.connect().await.unwrap();
     for (pragma, expected) in [("PRAGMA synchronous", 2), ("PRAGMA foreign_keys", 1)] {
         let rows = link.rows(pragma, vec![]).await.unwrap();
         assert_eq!(rows.first().unwrap().number(0).unwrap(), expected, "{pragma}");

@@ -10,9 +10,10 @@ use wire::id::{ClientId, ConversationId, Seq, UserId};
 use wire::{Message, Target};
 
 use super::Question;
-use crate::sql::link::{Link, Value};
+use crate::sql::ground::Ground;
+use crate::sql::link::{Link, Rows, Value};
 use crate::sql::rosters::Rosters;
-use crate::sql::rows::{self, Conversation, Place, PlaceKey, insert, questions};
+use crate::sql::rows::{self, Conversation, Place, PlaceKey, conversation_values, place_values, questions};
 
 /// What a send is known by: sender, id and, for one of a list, the conversation.
 type SendKey = (UserId, ClientId, Option<ConversationId>);
@@ -20,7 +21,6 @@ type SendKey = (UserId, ClientId, Option<ConversationId>);
 /// What a run of drafts is about, and what becomes of it.
 #[derive(Default)]
 struct Run {
-    conversations: BTreeMap<ConversationId, Conversation>,
     places: BTreeMap<PlaceKey, Place>,
     sends: BTreeMap<SendKey, Appended>,
     messages: Vec<(Message, String, Option<u64>)>,
@@ -34,45 +34,55 @@ struct Run {
 impl Question for Draft {
     type Answer = Appended;
 
+    fn conversation(&self) -> ConversationId {
+        self.to.conversation(&self.from)
+    }
+
+    /// A group is made before it is spoken to; everyone is there, and a direct conversation begins with its first message.
+    fn makes_it(&self) -> bool {
+        match &self.to {
+            Target::Group(group) => group.is_everyone(),
+            Target::User(_) => true,
+        }
+    }
+
     async fn apply<L: Link>(
         link: &mut L,
         _rosters: &Rosters,
+        ground: &mut Ground,
         drafts: &[&Draft],
     ) -> Result<Vec<Result<Appended, Denied>>, Error> {
         let mut run = Run::read(link, drafts).await?;
-        let answers = drafts.iter().map(|draft| run.append(draft)).collect();
-        run.write(link).await?;
+        let answers = drafts.iter().map(|draft| run.append(ground, draft)).collect();
+        run.write(link, ground).await?;
         Ok(answers)
     }
 }
 
 impl Run {
     async fn read<L: Link>(link: &mut L, drafts: &[&Draft]) -> Result<Run, Error> {
-        let names: BTreeSet<ConversationId> =
-            drafts.iter().map(|draft| draft.to.conversation(&draft.from)).collect();
-        // First the rows that every writer of these conversations locks, so that what follows holds until the commit.
-        let conversations = rows::conversations_to_write(link, &names).await?;
         let sends = sends(link, drafts).await?;
         let keys: BTreeSet<PlaceKey> =
-            drafts.iter().map(|draft| (draft.from.clone(), draft.to.conversation(&draft.from))).collect();
+            drafts.iter().map(|draft| (draft.from.clone(), draft.conversation())).collect();
         let places = rows::places(link, &keys).await?;
-        Ok(Run { conversations, places, sends, ..Run::default() })
+        Ok(Run { places, sends, ..Run::default() })
     }
 
-    fn append(&mut self, draft: &Draft) -> Result<Appended, Denied> {
-        let name = draft.to.conversation(&draft.from);
+    fn append(&mut self, ground: &mut Ground, draft: &Draft) -> Result<Appended, Denied> {
+        let name = draft.conversation();
         let key = send_key(draft, &name);
         if let Some(first) = self.sends.get(&key) {
             let same = first.message.conversation.as_ref() == Some(&name)
                 && first.message.content.get() == draft.content.get();
             return if same { Ok(Appended { fresh: false, ..first.clone() }) } else { Err(Denied::Conflict) };
         }
-        let version = self.admit(draft, &name)?;
-        let conversation = self.conversations.entry(name.clone()).or_default();
+        let mut conversation = ground.get(&name).ok_or(Denied::NotFound)?;
+        let version = self.admit(draft, &name, conversation)?;
         let unread_before =
             self.places.get(&(draft.from.clone(), name.clone())).map(|place| place.unread(conversation.head));
         conversation.head += 1;
         conversation.last_ms = conversation.last_ms.max(draft.time_ms);
+        ground.put(&name, conversation);
         let message = Message {
             conversation: Some(name.clone()),
             seq: Some(conversation.head),
@@ -96,19 +106,25 @@ impl Run {
     }
 
     /// Whether the draft may be kept, and the version of the members that it is said under. The two of a direct conversation get their places.
-    fn admit(&mut self, draft: &Draft, name: &ConversationId) -> Result<Option<u64>, Denied> {
+    fn admit(
+        &mut self,
+        draft: &Draft,
+        name: &ConversationId,
+        conversation: Conversation,
+    ) -> Result<Option<u64>, Denied> {
         match &draft.to {
             Target::Group(group) if group.is_everyone() => Ok(None),
             Target::Group(_) => {
-                let group = self.conversations.get(name).filter(|group| group.is_open);
-                let group = group.ok_or(Denied::NotFound)?;
+                if !conversation.is_open {
+                    return Err(Denied::NotFound);
+                }
                 if draft.members_only && !self.places.contains_key(&(draft.from.clone(), name.clone())) {
                     return Err(Denied::Forbidden);
                 }
-                Ok(Some(group.version))
+                Ok(Some(conversation.version))
             }
             Target::User(to) => {
-                if !self.conversations.contains_key(name) {
+                if conversation.head == 0 {
                     for user in [&draft.from, to] {
                         let key = (user.clone(), name.clone());
                         self.places.insert(key.clone(), Place::default());
@@ -136,24 +152,32 @@ impl Run {
         self.placed.insert(key);
     }
 
-    async fn write<L: Link>(self, link: &mut L) -> Result<(), Error> {
-        let moved = self.conversations.iter().filter(|(name, _)| self.moved.contains(*name));
-        rows::put_conversations(link, moved).await?;
+    async fn write<L: Link>(self, link: &mut L, ground: &Ground) -> Result<(), Error> {
+        let statements = L::STATEMENTS;
+        let moved: Vec<(&ConversationId, Conversation)> =
+            self.moved.iter().filter_map(|name| Some((name, ground.get(name)?))).collect();
+        let moved = moved.iter().map(|(name, conversation)| (*name, conversation));
         let messages =
             self.messages.iter().map(|(message, listed, version)| columns(message, listed, *version));
-        insert(link, L::STATEMENTS.add_messages, messages.collect()).await?;
         let placed = self.places.iter().filter(|(key, _)| self.placed.contains(*key));
-        rows::write_places(link, L::STATEMENTS.put_places, placed).await?;
-        for (user, name) in &self.passed {
-            let up_to = self.places.get(&(user.clone(), name.clone())).map_or(0, |place| place.read);
-            let values = vec![user.as_str().into(), name.as_str().into(), up_to.into()];
-            link.run(L::STATEMENTS.read_own_messages, values).await?;
-        }
         let own = self
             .own_messages
             .iter()
             .map(|((user, name), seq)| vec![user.as_str().into(), name.as_str().into(), (*seq).into()]);
-        insert(link, L::STATEMENTS.add_own_messages, own.collect()).await
+        let rows = vec![
+            conversation_values(statements.put_conversations, moved),
+            Rows { how: statements.add_messages, rows: messages.collect() },
+            place_values(statements.put_places, placed),
+            Rows { how: statements.add_own_messages, rows: own.collect() },
+        ];
+        link.insert(rows).await?;
+        // The own messages that were just added lie above.
+        for (user, name) in &self.passed {
+            let up_to = self.places.get(&(user.clone(), name.clone())).map_or(0, |place| place.read);
+            let values = vec![user.as_str().into(), name.as_str().into(), up_to.into()];
+            link.run(statements.read_own_messages, values).await?;
+        }
+        Ok(())
     }
 }
 
@@ -163,8 +187,7 @@ fn send_key(draft: &Draft, name: &ConversationId) -> SendKey {
 
 /// The sends among these that were kept before.
 async fn sends<L: Link>(link: &mut L, drafts: &[&Draft]) -> Result<BTreeMap<SendKey, Appended>, Error> {
-    let keys: Vec<SendKey> =
-        drafts.iter().map(|draft| send_key(draft, &draft.to.conversation(&draft.from))).collect();
+    let keys: Vec<SendKey> = drafts.iter().map(|draft| send_key(draft, &draft.conversation())).collect();
     let asked = questions(
         keys.iter()
             .map(|(from, id, listed)| (from, id, listed.as_ref().map_or("", |listed| listed.as_str()))),

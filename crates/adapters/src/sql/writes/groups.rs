@@ -8,9 +8,10 @@ use sqlx::Error;
 use wire::id::{ConversationId, GroupId, UserId};
 
 use super::Question;
+use crate::sql::ground::Ground;
 use crate::sql::link::Link;
 use crate::sql::rosters::Rosters;
-use crate::sql::rows::{self, Conversation, Place, PlaceKey, questions};
+use crate::sql::rows::{Conversation, Place, PlaceKey, conversation_values, place_values, questions};
 
 /// A change that is asked for.
 pub(in crate::sql) struct GroupChange {
@@ -35,14 +36,23 @@ pub(in crate::sql) enum NewMembers {
 impl Question for GroupChange {
     type Answer = RosterChange;
 
+    fn conversation(&self) -> ConversationId {
+        ConversationId::group(&self.group)
+    }
+
+    fn makes_it(&self) -> bool {
+        !self.group.is_everyone() && self.members.makes_the_group()
+    }
+
     async fn apply<L: Link>(
         link: &mut L,
         rosters: &Rosters,
+        ground: &mut Ground,
         changes: &[&GroupChange],
     ) -> Result<Vec<Result<RosterChange, Denied>>, Error> {
         let mut answers = Vec::with_capacity(changes.len());
         for change in changes {
-            answers.push(change.apply_alone(link, rosters).await?);
+            answers.push(change.apply_alone(link, rosters, ground).await?);
         }
         Ok(answers)
     }
@@ -53,12 +63,13 @@ impl GroupChange {
         &self,
         link: &mut L,
         rosters: &Rosters,
+        ground: &mut Ground,
     ) -> Result<Result<RosterChange, Denied>, Error> {
         if self.group.is_everyone() {
             return Ok(Err(Denied::Forbidden));
         }
         let name = ConversationId::group(&self.group);
-        let known = rows::conversations_to_write(link, [&name]).await?.get(&name).copied();
+        let known = ground.get(&name);
         let open = known.filter(|known| known.is_open);
         if open.is_none() && !self.members.makes_the_group() {
             return Ok(Err(Denied::NotFound));
@@ -82,7 +93,9 @@ impl GroupChange {
             after.version += 1;
             after.is_open = !is_over;
             after.first = if is_over { after.head + 1 } else { after.first };
-            rows::put_conversations(link, [(&name, &after)]).await?;
+            link.insert(vec![conversation_values(L::STATEMENTS.put_conversations, [(&name, &after)])])
+                .await?;
+            ground.put(&name, after);
         }
         remove(link, &name, &left).await?;
         add(link, &name, &after, &joined).await?;
@@ -127,16 +140,16 @@ async fn add<L: Link>(
     let place = Place::at(conversation.head);
     let places: BTreeMap<PlaceKey, Place> =
         users.iter().map(|user| ((user.clone(), name.clone()), place)).collect();
-    rows::write_places(link, L::STATEMENTS.add_places, &places).await
+    link.insert(vec![place_values(L::STATEMENTS.add_places, &places)]).await
 }
 
 async fn remove<L: Link>(link: &mut L, name: &ConversationId, users: &[UserId]) -> Result<(), Error> {
     if users.is_empty() {
         return Ok(());
     }
-    let users = questions(users.iter().map(|user| [user]))?;
+    let places = questions(users.iter().map(|user| (user, name)))?;
     for statement in [L::STATEMENTS.remove_own_messages, L::STATEMENTS.remove_places] {
-        link.run(statement, vec![users.clone(), name.as_str().into()]).await?;
+        link.run(statement, vec![places.clone()]).await?;
     }
     Ok(())
 }

@@ -7,9 +7,10 @@ use sqlx::Error;
 use wire::id::{ConversationId, Seq, UserId};
 
 use super::Question;
+use crate::sql::ground::Ground;
 use crate::sql::link::Link;
 use crate::sql::rosters::Rosters;
-use crate::sql::rows::{self, Place, PlaceKey};
+use crate::sql::rows::{self, Place, PlaceKey, place_values};
 
 /// A user has seen a conversation up to a message.
 pub(in crate::sql) struct Mark {
@@ -21,20 +22,26 @@ pub(in crate::sql) struct Mark {
 impl Question for Mark {
     type Answer = Option<Seq>;
 
+    fn conversation(&self) -> ConversationId {
+        self.conversation.clone()
+    }
+
+    fn makes_it(&self) -> bool {
+        false
+    }
+
     async fn apply<L: Link>(
         link: &mut L,
         _rosters: &Rosters,
+        ground: &mut Ground,
         marks: &[&Mark],
     ) -> Result<Vec<Result<Option<Seq>, Denied>>, Error> {
-        let names: BTreeSet<&ConversationId> = marks.iter().map(|mark| &mark.conversation).collect();
-        let conversations = rows::conversations_to_write(link, names).await?;
         let keys: BTreeSet<PlaceKey> = marks.iter().map(|mark| mark.key()).collect();
         let mut places = rows::places(link, &keys).await?;
         let mut moved = BTreeMap::new();
         let mut answers = Vec::with_capacity(marks.len());
         for mark in marks {
-            let conversation =
-                conversations.get(&mark.conversation).filter(|conversation| conversation.is_open);
+            let conversation = ground.get(&mark.conversation).filter(|conversation| conversation.is_open);
             let place = places.get_mut(&mark.key());
             if let Err(denied) = mark.admit(conversation.is_some(), place.is_some()) {
                 answers.push(Err(denied));
@@ -50,7 +57,7 @@ impl Question for Mark {
             moved.insert(mark.key(), *place);
             answers.push(Ok(Some(seq)));
         }
-        rows::write_places(link, L::STATEMENTS.put_places, &moved).await?;
+        link.insert(vec![place_values(L::STATEMENTS.put_places, &moved)]).await?;
         Ok(answers)
     }
 }

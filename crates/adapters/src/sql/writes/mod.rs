@@ -10,11 +10,13 @@ mod marks;
 
 use ports::store::Denied;
 use sqlx::Error;
+use wire::id::ConversationId;
 
 pub(super) use arrivals::FirstArrivals;
 pub(super) use groups::{GroupChange, NewMembers};
 pub(super) use marks::Mark;
 
+use super::ground::Ground;
 use super::link::Link;
 use super::rosters::Rosters;
 
@@ -23,10 +25,17 @@ pub(super) trait Question: Send + Sync + Sized {
     /// What one who asks is told.
     type Answer: Send;
 
-    /// Works off questions in order. Nothing of it holds before the transaction is committed.
+    /// The conversation whose row guards all that it changes.
+    fn conversation(&self) -> ConversationId;
+
+    /// Whether it may make that conversation.
+    fn makes_it(&self) -> bool;
+
+    /// Works off questions in order; `ground` has their conversations. Nothing of it holds before the transaction is committed.
     fn apply<L: Link>(
         link: &mut L,
         rosters: &Rosters,
+        ground: &mut Ground,
         questions: &[&Self],
     ) -> impl Future<Output = Result<Vec<Result<Self::Answer, Denied>>, Error>> + Send;
 }

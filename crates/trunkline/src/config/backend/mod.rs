@@ -12,7 +12,7 @@ mod url;
 pub use bus::{BusBackend, RabbitMq, RocketMq};
 pub use directory::{DirectoryBackend, Redis};
 pub use registry::{FixedService, Nacos, RegistryBackend};
-pub use store::StoreBackend;
+pub use store::{Postgres, StoreBackend};
 pub use url::{BackendUrl, HostPort, parse_hosts};
 
 /// The part before the `:` of a back end, and the rest; a word alone has no rest.

@@ -119,3 +119,22 @@ fn no_error_quotes_what_may_be_a_password() {
         }
     }
 }
+
+#[test]
+fn postgres_takes_several_hosts_a_login_and_a_database() {
+    let text = "postgres://user:p%40ss@h1:5433,[::1]/a%20b?sslmode=disable";
+    let StoreBackend::Postgres(postgres) = StoreBackend::parse(text).unwrap() else { panic!() };
+    let servers: Vec<_> = postgres.servers.iter().map(ToString::to_string).collect();
+    assert_eq!(servers, ["h1:5433", "[::1]:5432"]);
+    assert_eq!((postgres.user.as_str(), postgres.database.as_str()), ("user", "a b"));
+    assert_eq!(postgres.password.as_ref().unwrap().expose_text(), Some("p@ss"));
+    assert!(!format!("{postgres:?}").contains("p@ss"));
+    let StoreBackend::Postgres(plain) = StoreBackend::parse("postgresql://me@h").unwrap() else { panic!() };
+    assert_eq!((plain.database.as_str(), plain.password), ("me", None), "as psql has it");
+}
+
+#[test]
+fn nodes_that_share_a_directory_may_share_a_postgres_store() {
+    let text = "directory: redis://h\nbus: rocketmq://h\nstore: postgres://u@h/d\n";
+    assert!(matches!(Case::node(text).holds().config.backends.store, StoreBackend::Postgres(_)));
+}

@@ -1,4 +1,4 @@
-//! The same random calls on the SQLite store and on the plainest one give the same answers.
+//! The same random calls on a store in a database and on the plainest one give the same answers.
 
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ use wire::Target;
 use wire::frame::Range;
 use wire::id::{ConversationId, GroupId, MessageId, UserId};
 
-use super::open;
+use super::{postgres, sqlite};
 
 const USERS: &[&str] = &["1", "10", "2", "A"];
 const GROUPS: &[&str] = &["a", "b", "everyone"];
@@ -219,36 +219,52 @@ fn outcome<T: std::fmt::Debug>(result: Result<T, StoreError>) -> String {
     }
 }
 
-async fn compare(calls: Vec<Call>) -> Result<(), TestCaseError> {
-    let folder = testkit::scratch::folder("sqlite-model");
-    let path = folder.path().join("model.db");
+/// Makes the calls on a store that is opened by `open`, and opened again half-way, and on one in memory.
+async fn compare(calls: Vec<Call>, open: impl AsyncFn() -> Arc<dyn Store>) -> Result<(), TestCaseError> {
     let memory: Arc<dyn Store> = Arc::new(MemoryStore::new(&Ambient::system()));
-    let mut sqlite: Arc<dyn Store> = open(&path).await;
+    let mut kept = open().await;
     let mut telling = Telling { now_ms: 1_000_000, calls: 0, next: None };
     let half = calls.len() / 2;
     for (number, call) in calls.iter().enumerate() {
         if number == half {
-            sqlite.close().await;
-            sqlite = open(&path).await;
+            kept.close().await;
+            kept = open().await;
         }
         if let Call::Append { later_ms, .. } = call {
             telling.now_ms += later_ms;
         }
         telling.calls += 1;
         let (expected, next) = answer(&*memory, call, &telling).await;
-        let (told, _) = answer(&*sqlite, call, &telling).await;
+        let (told, _) = answer(&*kept, call, &telling).await;
         prop_assert_eq!(told, expected, "call {} of {:#?}", number, calls);
         telling.next = next;
     }
-    sqlite.close().await;
+    kept.close().await;
     Ok(())
+}
+
+fn run(work: impl Future<Output = Result<(), TestCaseError>>) -> Result<(), TestCaseError> {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(work)
 }
 
 proptest! {
     #![proptest_config(ProptestConfig { cases: 60, max_shrink_iters: 400, failure_persistence: None, ..ProptestConfig::default() })]
     #[test]
-    fn random_calls_are_answered_as_the_store_in_memory_answers_them(calls in vec(call(), 1..160)) {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        runtime.block_on(compare(calls))?;
+    fn random_calls_on_sqlite_are_answered_as_the_store_in_memory_answers_them(calls in vec(call(), 1..160)) {
+        let folder = testkit::scratch::folder("sqlite-model");
+        let path = folder.path().join("model.db");
+        run(compare(calls, async || sqlite::open(&path).await as Arc<dyn Store>))?;
+    }
+}
+
+proptest! {
+    // Fewer, because each has to make a database first, and what is written once was compared above.
+    #![proptest_config(ProptestConfig { cases: 24, max_shrink_iters: 100, failure_persistence: None, ..ProptestConfig::default() })]
+    #[test]
+    fn random_calls_on_postgres_are_answered_as_the_store_in_memory_answers_them(calls in vec(call(), 1..160)) {
+        run(async {
+            let url = postgres::setup::fresh_database("model").await;
+            compare(calls, async || postgres::setup::open(&url).await as Arc<dyn Store>).await
+        })?;
     }
 }
