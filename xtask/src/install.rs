@@ -1,4 +1,4 @@
-//! What the tests need besides Rust: Debian's Redis, RabbitMQ and Chromium, RocketMQ's Java broker, rnacos, and packages of npm and PyPI.
+//! What the tests need besides Rust: Debian's Redis, PostgreSQL, RabbitMQ and Chromium, RocketMQ's Java broker, rnacos, and packages of npm and PyPI.
 //!
 //! Each is installed where it is missing and nowhere else; what costs long is kept in the cache folder by its version.
 
@@ -8,9 +8,11 @@ use std::process::Command;
 use crate::shell::{self, Done, Problem, cache, is_there, program, root};
 
 /// A program, and the Debian package that brings it.
-const PROGRAMS: [(&str, &str); 7] = [
+const PROGRAMS: [(&str, &str); 8] = [
     ("redis-server", "redis-server"),
     ("rabbitmq-server", "rabbitmq-server"),
+    // The server itself lies on no path; this comes with it and not with its clients.
+    ("pg_createcluster", "postgresql"),
     ("chromium", "chromium"),
     ("mvn", "maven"),
     ("javac", "default-jdk-headless"),
