@@ -177,19 +177,13 @@ impl<B: Backend> Writer<B> {
         self.commit(Batch::default()).await;
     }
 
+    /// Keeps a batch in one transaction, in as many attempts as it takes.
     async fn transact(&mut self, batch: &Batch) -> Result<Answers, Error> {
         let names = batch.conversations();
         let (mut mode, mut races) = (Mode::Together, 0);
         loop {
-            let (link, mut ground) = begin(&*self.backend, &mut self.link, &self.health, &names).await?;
-            let error = match work_off::<B>(link, &self.rosters, &mut ground, batch, mode).await {
-                Ok(answers) => {
-                    if batch.is_empty() {
-                        link.run(B::Link::STATEMENTS.probe, vec![]).await?;
-                    }
-                    link.run("COMMIT", vec![]).await?;
-                    return Ok(answers);
-                }
+            let error = match self.attempt(batch, &names, mode).await {
+                Ok(answers) => return Ok(answers),
                 Err(error) => error,
             };
             match B::fault(&error) {
@@ -197,10 +191,28 @@ impl<B: Backend> Writer<B> {
                 Fault::Refused | Fault::Raced if mode == Mode::Together => mode = Mode::Alone,
                 _ => return Err(error),
             }
-            link.run("ROLLBACK", vec![]).await?;
+            if let Some(link) = &mut self.link {
+                link.run("ROLLBACK", vec![]).await?;
+            }
         }
     }
+
+    async fn attempt(
+        &mut self,
+        batch: &Batch,
+        names: &BTreeMap<ConversationId, bool>,
+        mode: Mode,
+    ) -> Result<Answers, Error> {
+        let (link, mut ground) = begin(&*self.backend, &mut self.link, &self.health, names).await?;
+        let answers = work_off::<B>(link, &self.rosters, &mut ground, batch, mode).await?;
+        if batch.is_empty() {
+            link.run(B::Link::STATEMENTS.probe, vec![]).await?;
+        }
+        link.run("COMMIT", vec![]).await?;
+        Ok(answers)
+    }
 }
+
 /// Begins a transaction on the connection that there is, or on a new one.
 async fn begin<'a, B: Backend>(
     backend: &B,
