@@ -5,9 +5,11 @@
 #![allow(clippy::disallowed_methods, reason = "verbs read the environment")]
 
 mod autobahn;
+mod chaos;
 mod code_map;
 mod conformance;
 mod docs;
+mod fuzz;
 mod install;
 mod lint;
 mod proofs;
@@ -18,10 +20,10 @@ mod test;
 use std::process::ExitCode;
 
 /// The verbs, and what each is for.
-const VERBS: [(&str, &str); 8] = [
+const VERBS: [(&str, &str); 11] = [
     (
         "test",
-        "install what the tests need, run all of them, end with `N passed, N failed`; words after it pick parts: rust, js, page, or a crate",
+        "install what the tests need, run all of them, end with `N passed, N failed`; words after it pick parts: rust, fuzz, js, page, or a crate",
     ),
     ("lint", "formatting, clippy, and the rules of the house; what CI checks besides the tests"),
     (
@@ -31,6 +33,18 @@ const VERBS: [(&str, &str); 8] = [
     (
         "bench",
         "what a message costs, beside reference servers in the same run: a JSON line a figure; `--help` after it says more",
+    ),
+    (
+        "fuzz",
+        "what strangers can send, tried for a minute a target; `--secs N`, a target and an input pick less or more, `--keep` takes in what was found",
+    ),
+    (
+        "chaos",
+        "three nodes and two gateways on real servers, broken on a schedule and judged: --seed S --secs T --bus rocketmq|rabbitmq",
+    ),
+    (
+        "sim",
+        "a whole cluster in one thread, broken by a seed and judged; `--seed N` repeats one run, `--seeds N` runs many, `--help` after it says more",
     ),
     ("install", "only install what the tests need"),
     ("docs", "write the generated pages again"),
@@ -49,6 +63,9 @@ fn main() -> ExitCode {
             Err(problem) => Err(problem),
         },
         "bench" => bench(rest),
+        "chaos" => chaos::run(rest),
+        "fuzz" => fuzz::run(rest),
+        "sim" => sim(rest),
         "install" => install::run(),
         "docs" => docs::run(),
         "release" => shell::cargo(&["build", "--release", "--package", "trunkline"]),
@@ -69,6 +86,13 @@ fn bench(arguments: &[String]) -> shell::Done {
     shell::cargo(&["build", "--profile", "dist", "--package", "trunkline"])?;
     shell::cargo(&["build", "--profile", "dist", "--package", "bench"])?;
     let mut run = vec!["run", "--quiet", "--profile", "dist", "--package", "bench", "--bin", "bench", "--"];
+    run.extend(arguments.iter().map(String::as_str));
+    shell::cargo(&run)
+}
+
+/// Runs the simulator: optimised, with every assertion on, and with nodes that can be crashed anywhere.
+fn sim(arguments: &[String]) -> shell::Done {
+    let mut run = vec!["run", "--quiet", "--profile", "sim", "--package", "sim", "--features", "whole", "--"];
     run.extend(arguments.iter().map(String::as_str));
     shell::cargo(&run)
 }

@@ -3,20 +3,23 @@
 use std::io::{BufRead, BufReader, Write};
 use std::process::Stdio;
 
+use crate::fuzz;
 use crate::install;
 use crate::shell::{Done, Problem, cargo, cargo_program, program, root, show};
 use crate::tally::Tally;
 
 /// What a word may name beside a crate.
-const PARTS: [&str; 3] = ["rust", "js", "page"];
+const PARTS: [&str; 4] = ["rust", "fuzz", "js", "page"];
 
-/// Runs the tests; with words, only the parts that they name: `rust`, `js`, `page`, or the name of a crate.
+/// Runs the tests; with words, only the parts that they name: `rust`, `fuzz`, `js`, `page`, or the name of a crate.
 pub fn run(words: &[String]) -> Done {
     let is_known =
         |word: &str| PARTS.contains(&word) || word == "xtask" || root().join("crates").join(word).is_dir();
     // Said before the build, which takes minutes.
     if let Some(word) = words.iter().find(|word| !is_known(word.as_str())) {
-        return Err(Problem(format!("`{word}` is no part: write rust, js, page or the name of a crate")));
+        return Err(Problem(format!(
+            "`{word}` is no part: write rust, fuzz, js, page or the name of a crate"
+        )));
     }
     let wants = |word: &str| words.is_empty() || words.iter().any(|wanted| wanted == word);
     install::run_beside(|| cargo(&["test", "--workspace", "--no-run"]))?;
@@ -26,6 +29,12 @@ pub fn run(words: &[String]) -> Done {
     }
     for package in words.iter().filter(|word| !PARTS.contains(&word.as_str())) {
         tally = tally + rust(&["--package", package])?;
+    }
+    if wants("sim") {
+        tally = tally + rust(&["--profile", "sim", "--package", "sim", "--features", "whole", "--test", "seeds"])?;
+    }
+    if wants("fuzz") {
+        tally = tally + fuzz::as_tests()?;
     }
     if wants("js") {
         tally = tally + node("clients/js")?;

@@ -33,6 +33,8 @@ mod connection;
 mod error;
 mod follower;
 mod frame;
+#[doc(hidden)]
+pub mod fuzzing;
 mod heartbeat;
 mod inflate;
 mod limits;
