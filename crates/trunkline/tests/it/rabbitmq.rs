@@ -118,10 +118,9 @@ async fn three_nodes_that_keep_nothing_talk_over_rabbitmq() {
     cleo.expect_answer(&id).await;
     hears(&mut anna, "3", "all of you").await;
     hears(&mut ben, "3", "all of you").await;
-    for name in names {
-        let queue = format!("trunkline.node.{name}");
-        assert!(rabbitmq.queues().await.iter().any(|listed| listed.name == queue && listed.consumers == 1));
-    }
+    let mut queues: Vec<String> = rabbitmq.queues().await.into_iter().map(|queue| queue.name).collect();
+    queues.sort();
+    assert_eq!(queues, names.map(|name| format!("trunkline.node.{name}")));
 
     // A node that dies and comes back is sent nothing old, and reached again.
     two.instance.kill_9().await;
@@ -144,15 +143,6 @@ async fn three_nodes_that_keep_nothing_talk_over_rabbitmq() {
         hears(&mut cleo, "2", fault).await;
         say::healed(&format!("RabbitMQ {fault} and back: everybody is reached"), back.elapsed());
     }
-
-    // Who leaves in peace takes the queue along.
-    three.instance.stop().await;
-    poll::until("the queue of a node that left is gone", PATIENCE, async || {
-        let queues = rabbitmq.queues().await;
-        let left = queues.iter().any(|listed| listed.name == "trunkline.node.node-3");
-        if left { Err(format!("{queues:?}")) } else { Ok(()) }
-    })
-    .await;
 }
 
 #[tokio::test]

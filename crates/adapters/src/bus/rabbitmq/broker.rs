@@ -177,17 +177,26 @@ impl Broker {
         if !error.is_final() {
             return PortError::outage(SEAM, during, error);
         }
-        let prefix = &self.options.prefix;
         let advice = if error.is_declared_otherwise() {
             format!("{error}: delete what is there, or set another ?prefix=")
         } else if matches!(error, Error::ChannelClosed { .. }) {
-            let own = format!(r"^{}\.", prefix.replace('.', r"\."));
+            let own = self.own_names();
             let (host, user) = (&self.options.virtual_host, &self.options.user);
             format!("{error}: run `rabbitmqctl set_permissions -p '{host}' '{user}' '{own}' '{own}' '{own}'`")
         } else {
             error.to_string()
         };
         PortError { retry: Retry::Never, ..PortError::outage(SEAM, during, advice) }
+    }
+
+    /// What we must be allowed to configure, write and read, as RabbitMQ's permissions are written. Copies go over its own exchange.
+    fn own_names(&self) -> String {
+        let plain = |text: &str| text.replace('.', r"\.");
+        let prefix = plain(&self.options.prefix);
+        match self.copy_queue() {
+            Some(copies) => format!(r"^({prefix}\.|amq\.default$|{}$)", plain(copies)),
+            None => format!(r"^{prefix}\."),
+        }
     }
 }
 

@@ -9,7 +9,9 @@ mod inbox;
 mod names;
 mod options;
 mod outbox;
+mod parcel;
 mod pause;
+mod unanswered;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -26,7 +28,8 @@ use wire::id::Boot;
 use super::health::Health;
 use broker::Broker;
 pub use options::RabbitMqOptions;
-use outbox::{Answer, Destination, NewParcel, Outbox};
+use outbox::Outbox;
+use parcel::{Answer, Destination, NewParcel};
 
 const SEAM: Seam = Seam::Bus;
 /// Opening an inbox is a dozen requests, on a broker that may just have started.

@@ -4,20 +4,19 @@
 //! What has no answer when the connection breaks goes again on the next one, in the same order, before anything later; so what is there
 //! twice is there twice, but nothing overtakes. Everything waits for a bounded time in a bounded place.
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 
-use amqp::{Confirmed, Error, Event, Link, Properties, Publication, Returned};
-use bytes::Bytes;
+use amqp::{Error, Event, Link, Properties, Publication};
 use ports::PortError;
-use ports::bus::{Address, NoInbox};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
-use tokio::time::{Instant, sleep, timeout_at};
-use wire::envelope::Lane;
+use ports::bus::Address;
+use tokio::sync::{Semaphore, mpsc, oneshot};
+use tokio::time::{sleep, timeout_at};
 
 use super::SEAM;
 use super::broker::Broker;
+use super::parcel::{Answer, Destination, NewParcel, Parcel};
 use super::pause::Pause;
+use super::unanswered::Unanswered;
 use crate::bus::health::Health;
 
 /// Parcels that wait: a third of a second of what a broker takes.
@@ -34,35 +33,6 @@ const UNWRITTEN_BYTES_MAX: usize = 1 << 20;
 const BODY_BYTES_MAX: usize = 1 << 20;
 /// What a body is, for whoever looks with the broker's own tools.
 const CONTENT_TYPE: &str = "application/json";
-
-/// What is to be sent.
-pub(super) struct NewParcel {
-    pub(super) to: Destination,
-    pub(super) body: Bytes,
-    /// When its poster gives up waiting.
-    pub(super) deadline: Instant,
-    /// What errors say was being done.
-    pub(super) during: &'static str,
-}
-
-/// Where a parcel goes.
-pub(super) enum Destination {
-    /// To nodes.
-    Nodes(Lane, Address),
-    /// Into the queue for copies.
-    Copies,
-}
-
-/// One parcel on its way.
-struct Parcel {
-    content: NewParcel,
-    answer: oneshot::Sender<Result<(), PortError>>,
-    was_returned: bool,
-    _room: OwnedSemaphorePermit,
-}
-
-/// Where the answer for a parcel comes from.
-pub(super) type Answer = oneshot::Receiver<Result<(), PortError>>;
 
 /// The end of an outbox that takes parcels.
 #[derive(Debug, Clone)]
@@ -218,82 +188,39 @@ fn publish(broker: &Broker, unanswered: &mut Unanswered, link: &mut Link, mut pa
     unanswered.push(parcel);
 }
 
-/// What was published on this link and has no answer, by number.
-#[derive(Default)]
-struct Unanswered {
-    /// Those answered in between are gone.
-    parcels: VecDeque<Option<Parcel>>,
-    /// How many left at the front.
-    gone: u64,
-}
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
 
-impl Unanswered {
-    fn len(&self) -> usize {
-        self.parcels.len()
+    use tokio::time::Instant;
+    use wire::envelope::Lane;
+
+    use super::super::RabbitMqOptions;
+    use super::*;
+
+    const SOON: Duration = Duration::from_millis(50);
+
+    fn content(body: Vec<u8>) -> NewParcel {
+        let to = Destination::Nodes(Lane::Single, Address::Node("node-1".parse().unwrap()));
+        NewParcel { to, body: body.into(), deadline: Instant::now() + SOON, during: "post" }
     }
 
-    /// The number that the next message has.
-    fn next_number(&self) -> u64 {
-        self.gone + self.parcels.len() as u64 + 1
-    }
-
-    fn push(&mut self, parcel: Parcel) {
-        self.parcels.push_back(Some(parcel));
-    }
-
-    /// All of them, in order; the next link numbers from the beginning.
-    fn take_all(&mut self) -> impl Iterator<Item = Parcel> + use<> {
-        self.gone = 0;
-        std::mem::take(&mut self.parcels).into_iter().flatten()
-    }
-
-    fn place(&self, number: u64) -> Option<usize> {
-        usize::try_from(number.checked_sub(self.gone + 1)?).ok()
-    }
-
-    fn mark_returned(&mut self, returned: &Returned) {
-        let id = returned.message_id.as_deref().and_then(|id| std::str::from_utf8(id).ok()?.parse().ok());
-        let place = id.and_then(|number| self.place(number));
-        if let Some(Some(parcel)) = place.and_then(|place| self.parcels.get_mut(place)) {
-            parcel.was_returned = true;
-        }
-    }
-
-    fn confirm(&mut self, confirmed: Confirmed) {
-        let Some(place) = self.place(confirmed.number) else { return };
-        let first = if confirmed.and_earlier { 0 } else { place };
-        let last = (place + 1).min(self.parcels.len());
-        for parcel in self.parcels.range_mut(first.min(last)..last).filter_map(Option::take) {
-            parcel.confirmed(confirmed.taken);
-        }
-        while self.parcels.front().is_some_and(Option::is_none) {
-            self.parcels.pop_front();
-            self.gone += 1;
-        }
-    }
-}
-
-impl Parcel {
-    // Whoever posted may have given up waiting, so answers may go nowhere.
-
-    fn confirmed(self, taken: bool) {
-        if !taken {
-            return self.fail(|during| PortError::outage(SEAM, during, "a queue is full"));
-        }
-        if !self.was_returned {
-            self.answer.send(Ok(())).ok();
-            return;
-        }
-        match &self.content.to {
-            Destination::Nodes(_, Address::Node(node)) => {
-                let nobody = NoInbox { node: node.clone() };
-                self.fail(|during| PortError::outage(SEAM, during, nobody));
+    #[tokio::test]
+    async fn what_waits_is_bounded_in_bytes_and_in_number() {
+        let health = Arc::new(Health::of("RabbitMQ"));
+        let full = async |body: usize, room: usize| {
+            let (outbox, _courier) = outbox(Broker::new(RabbitMqOptions::new([])), health.clone());
+            let mut answers = Vec::new();
+            for _ in 0..room {
+                answers.push(outbox.put(content(vec![0; body])).await.unwrap());
             }
-            _ => self.fail(|during| PortError::outage(SEAM, during, "the queue for copies is gone")),
-        }
-    }
-
-    fn fail(self, error: impl FnOnce(&'static str) -> PortError) {
-        self.answer.send(Err(error(self.content.during))).ok();
+            let error = outbox.put(content(vec![0; body])).await.err().unwrap();
+            assert_ne!(error.retry, ports::Retry::Never, "{}", error.chain());
+        };
+        full(BODY_BYTES_MAX, HELD_BYTES_MAX / (BODY_BYTES_MAX + PARCEL_BYTES)).await;
+        full(1, WAITING_MAX).await;
+        let (outbox, _courier) = outbox(Broker::new(RabbitMqOptions::new([])), health.clone());
+        let error = outbox.put(content(vec![0; BODY_BYTES_MAX + 1])).await.err().unwrap();
+        assert_eq!(error.retry, ports::Retry::Never);
     }
 }

@@ -1,7 +1,5 @@
 //! A broker that takes connections and nothing else, one that is short of memory, and more than it can take at once.
 
-use std::time::Duration;
-
 use adapters::bus::RabbitMqBus;
 use ports::Retry;
 use ports::bus::{Address, Bus, POST_LIMIT, Posting};
@@ -10,9 +8,9 @@ use testkit::servers::RabbitMq;
 use tokio::time::Instant;
 use wire::envelope::Lane;
 
-use super::{PATIENCE, body, boot, options, to_node};
+use super::{PATIENCE, at, body, boot, options, to_node};
 
-pub(crate) async fn a_broker_without_memory_fails_posts_in_time_and_reading_goes_on(server: &RabbitMq) {
+pub(crate) async fn a_broker_without_memory_fails_posts_in_time_and_still_opens_inboxes(server: &RabbitMq) {
     let bus = RabbitMqBus::new(options(server));
     let node = boot("blocked");
     let mut inbox = bus.open_inbox(&node).await.unwrap();
@@ -27,6 +25,7 @@ pub(crate) async fn a_broker_without_memory_fails_posts_in_time_and_reading_goes
     assert!(matches!(error.retry, Retry::After(_)), "{}", error.chain());
     assert!(error.chain().contains("takes nothing") && error.chain().contains("memory"), "{}", error.chain());
     assert!(!bus.state().up);
+    let _newcomer = bus.open_inbox(&boot("newcomer")).await.unwrap();
     server.block_publishers(false).await;
     poll::until("posts are taken again", PATIENCE, async || {
         let results = bus.post(vec![to_node(&node, Lane::Single, "k", "after")]).await;
@@ -38,20 +37,32 @@ pub(crate) async fn a_broker_without_memory_fails_posts_in_time_and_reading_goes
 }
 
 pub(crate) async fn a_broker_that_hangs_fails_posts_in_time_and_is_used_again_later(server: &RabbitMq) {
-    let bus = RabbitMqBus::new(options(server));
+    let proxy = server.proxy();
+    let bus = RabbitMqBus::new(at(proxy.address()));
     let node = boot("hung");
     let mut inbox = bus.open_inbox(&node).await.unwrap();
     assert!(bus.post(vec![to_node(&node, Lane::Control, "k", "before")]).await[0].is_ok());
+    let before = proxy.counters().accepted;
     server.pause();
-    let started = Instant::now();
-    let results = bus.post(vec![to_node(&node, Lane::Control, "k", "hung")]).await;
-    assert!(started.elapsed() <= POST_LIMIT, "{:?}", started.elapsed());
-    assert!(results[0].as_ref().is_err_and(|error| error.retry != Retry::Never), "{results:?}");
+    // On a busy machine it may answer once more before it stands still.
+    poll::until("posts fail, each in time", PATIENCE, async || {
+        let started = Instant::now();
+        let results = bus.post(vec![to_node(&node, Lane::Control, "k", "hung")]).await;
+        assert!(started.elapsed() <= POST_LIMIT, "{:?}", started.elapsed());
+        match &results[0] {
+            Ok(()) => Err("taken"),
+            Err(error) => {
+                assert_ne!(error.retry, Retry::Never, "{}", error.chain());
+                Ok(())
+            }
+        }
+    })
+    .await;
     assert!(!bus.state().up);
-    // Long enough for both sides of every connection to take the other for dead.
-    poll::until("the inbox is deaf too", Duration::from_secs(20), async || {
-        let note = bus.state().note.unwrap_or_default();
-        if started.elapsed() > Duration::from_secs(12) { Ok(()) } else { Err(note) }
+    // Reading and posting both take the broker for dead, and knock again.
+    poll::until("both connections are given up", PATIENCE, async || {
+        let accepted = proxy.counters().accepted;
+        if accepted >= before + 2 { Ok(()) } else { Err(accepted) }
     })
     .await;
     let error = bus.open_inbox(&boot("late")).await.err().unwrap();
@@ -75,7 +86,6 @@ pub(crate) async fn a_burst_of_a_hundred_thousand_is_taken_in_order(server: &Rab
     let (bus, reading) = (RabbitMqBus::new(options(server)), RabbitMqBus::new(options(server)));
     let node = boot("burst");
     let mut inbox = reading.open_inbox(&node).await.unwrap();
-    let started = Instant::now();
     let post = async {
         // Eight posters, each with its own numbers, as the shards of a node are.
         let mut posters = tokio::task::JoinSet::new();
@@ -111,5 +121,4 @@ pub(crate) async fn a_burst_of_a_hundred_thousand_is_taken_in_order(server: &Rab
     };
     let (taken, ()) = tokio::join!(post, read);
     assert_eq!(taken, BURST);
-    println!("{BURST} messages in {:?}", started.elapsed());
 }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use adapters::bus::RabbitMqBus;
+use amqp::Depth;
 use ports::bus::{Bus, Mail, NoInbox};
 use testkit::poll;
 use testkit::proxy::Mode;
@@ -10,7 +11,7 @@ use testkit::servers::RabbitMq;
 use tokio::time::timeout;
 use wire::envelope::Lane;
 
-use super::{PATIENCE, at, body, boot, options, queue_of, reborn, to_node};
+use super::{PATIENCE, at, body, boot, link, options, queue_of, reborn, to_node};
 
 pub(crate) async fn an_inbox_in_another_process_takes_the_place(server: &RabbitMq) {
     let (one, other) = (RabbitMqBus::new(options(server)), RabbitMqBus::new(options(server)));
@@ -76,8 +77,8 @@ pub(crate) async fn a_new_boot_reads_nothing_old_and_drops_it(server: &RabbitMq)
         );
     }
     let queue = queue_of(&earlier);
-    let lying = server.queues().await.into_iter().find(|listed| listed.name == queue).unwrap();
-    assert_eq!(lying.messages, 20);
+    let lying = link(server).await.inspect_queue(&queue).await.unwrap().unwrap();
+    assert_eq!(lying, Depth { messages: 20, consumers: 0 });
     drop((inbox, gone));
     let later = reborn(&earlier);
     let mut inbox = bus.open_inbox(&later).await.unwrap();
@@ -89,7 +90,7 @@ pub(crate) async fn an_inbox_whose_queue_was_deleted_makes_it_again(server: &Rab
     let bus = RabbitMqBus::new(options(server));
     let node = boot("deleted");
     let mut inbox = bus.open_inbox(&node).await.unwrap();
-    server.ctl(&["delete_queue", &queue_of(&node)]).await;
+    link(server).await.delete_queue(&queue_of(&node)).await.unwrap();
     match timeout(PATIENCE, inbox.next()).await.expect("it must be told") {
         Some(Mail::WasDeaf(deaf)) => assert!(deaf > Duration::ZERO),
         other => panic!("{other:?}"),
@@ -102,15 +103,12 @@ pub(crate) async fn a_node_that_left_is_told_from_one_that_is_away(server: &Rabb
     let bus = RabbitMqBus::new(options(server));
     let node = boot("leaving");
     let inbox = bus.open_inbox(&node).await.unwrap();
-    assert!(server.queues().await.iter().any(|listed| listed.name == queue_of(&node)));
+    let depth = async || link(server).await.inspect_queue(&queue_of(&node)).await.unwrap();
+    assert_eq!(depth().await, Some(Depth { messages: 0, consumers: 1 }));
     drop(inbox);
-    poll::until("the queue of a node that left is gone", PATIENCE, async || {
-        let queues = server.queues().await;
-        if queues.iter().any(|listed| listed.name == queue_of(&node)) {
-            Err(format!("{queues:?}"))
-        } else {
-            Ok(())
-        }
+    poll::until("the queue of a node that left is gone", PATIENCE, async || match depth().await {
+        None => Ok(()),
+        Some(depth) => Err(format!("{depth:?}")),
     })
     .await;
     let away = boot("away");

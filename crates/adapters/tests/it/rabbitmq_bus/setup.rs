@@ -1,13 +1,13 @@
 //! Logins, permissions, names that are taken, the queue for copies, several servers.
 
 use adapters::bus::{RabbitMqBus, RabbitMqOptions};
-use amqp::{Config, Event, Kind, Link};
+use amqp::{Event, Kind};
 use ports::Retry;
 use ports::bus::Bus;
 use testkit::servers::RabbitMq;
 use wire::envelope::Lane;
 
-use super::{body, boot, options, to_node};
+use super::{body, boot, link, options, to_node};
 
 const COPIES: &str = "COPIES";
 
@@ -51,17 +51,17 @@ pub(crate) async fn missing_permissions_are_named_with_the_command_that_gives_th
         line.contains(&format!("rabbitmqctl set_permissions -p '/' 'somebody' '{own}' '{own}' '{own}'")),
         "{line}"
     );
-    // The command that it names is enough.
-    server.ctl(&["set_permissions", "-p", "/", "somebody", own, own, own]).await;
+    // The command that it names is enough, with copies too.
+    let copying = RabbitMqOptions { copy: Some("AN.ARCHIVE".to_owned()), ..options.clone() };
+    let with_copies = r"^(im\.prod\.|amq\.default$|AN\.ARCHIVE$)";
+    assert!(refusal(&copying).await.contains(with_copies));
+    server.ctl(&["set_permissions", "-p", "/", "somebody", with_copies, with_copies, with_copies]).await;
+    RabbitMqBus::new(copying).copy("k".into(), "c".into()).await.unwrap();
     let bus = RabbitMqBus::new(options);
     let node = boot("allowed");
     let mut inbox = bus.open_inbox(&node).await.unwrap();
     assert!(bus.post(vec![to_node(&node, Lane::Control, "k", "hi")]).await[0].is_ok());
     assert_eq!(body(&mut inbox).await, (Lane::Control, "hi".to_owned()));
-}
-
-async fn link(server: &RabbitMq) -> Link {
-    Link::open(&Config::new("guest", "guest"), "127.0.0.1", server.address().port()).await.unwrap()
 }
 
 pub(crate) async fn an_exchange_that_is_declared_otherwise_is_named(server: &RabbitMq) {
@@ -87,7 +87,7 @@ pub(crate) async fn copies_lie_in_their_queue_once_each(server: &RabbitMq) {
     }
     drop(link);
     // One that somebody has deleted is made again; a sender is told meanwhile.
-    server.ctl(&["delete_queue", COPIES]).await;
+    self::link(server).await.delete_queue(COPIES).await.unwrap();
     let error = bus.copy("k".into(), "lost".into()).await.unwrap_err();
     assert!(error.chain().contains("the queue for copies is gone"), "{}", error.chain());
     testkit::poll::until("copies are kept again", super::PATIENCE, async || {
@@ -97,8 +97,8 @@ pub(crate) async fn copies_lie_in_their_queue_once_each(server: &RabbitMq) {
         }
     })
     .await;
-    let kept = server.queues().await.into_iter().find(|listed| listed.name == COPIES);
-    assert_eq!(kept.map(|queue| queue.messages), Some(1));
+    let kept = self::link(server).await.inspect_queue(COPIES).await.unwrap();
+    assert_eq!(kept.map(|depth| depth.messages), Some(1));
 }
 
 pub(crate) async fn another_server_is_used_where_the_first_is_away(server: &RabbitMq) {
