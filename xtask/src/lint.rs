@@ -30,6 +30,7 @@ pub fn run() -> Done {
         return Err(Problem(problems.join("\n")));
     }
     cargo(&["fmt", "--all", "--check"])?;
+    cargo(&["fmt", "--manifest-path", "fuzz/Cargo.toml", "--check"])?;
     cargo(&["clippy", "--quiet", "--workspace", "--all-targets", "--", "--deny", "warnings"])
 }
 
@@ -63,7 +64,7 @@ fn ours_in(manifest: &str) -> BTreeSet<String> {
 /// Source files that do not open with what they are for.
 fn files_without_a_purpose() -> Result<Vec<String>, Problem> {
     let mut files = Vec::new();
-    for folder in ["crates", "xtask"] {
+    for folder in ["crates", "fuzz", "xtask"] {
         gather(&root().join(folder), &mut files)?;
     }
     let mut problems = Vec::new();
