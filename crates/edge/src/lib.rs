@@ -4,6 +4,9 @@
 //! socket over together with every byte that came with the handshake. It reads no WebSocket frame, knows no user, no token and no route,
 //! and decides nothing that a node or a gateway could see differently.
 
+// A simulation is repeated to the byte: nothing happens in the order of a hasher with secret keys.
+#![warn(clippy::iter_over_hash_type)]
+
 pub mod accept_key;
 pub mod answer;
 pub mod client;

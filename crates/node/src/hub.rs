@@ -1,10 +1,9 @@
 //! Who is here: the sessions of this node, by user. It knows nothing of other nodes.
 
-use std::hash::RandomState;
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use indexmap::IndexMap;
 use smallvec::SmallVec;
 use wire::id::{SessionId, UserId};
 
@@ -21,8 +20,8 @@ pub struct Hub {
     count: AtomicUsize,
 }
 
-/// Walked in the order of arrival, as far as nobody has left: the same in every run, whatever the keys of the hasher.
-type Shard = IndexMap<UserId, UserSessions, RandomState>;
+/// Hashed with keys of its own: nobody can choose users that crowd it.
+type Shard = HashMap<UserId, UserSessions>;
 
 /// So many that two workers seldom meet at one lock.
 const SHARDS: usize = 64;
@@ -47,7 +46,7 @@ impl Hub {
         let Some(idx) = sessions.iter().position(|other| other.id == session.id) else { return false };
         sessions.swap_remove(idx);
         if sessions.is_empty() {
-            shard.swap_remove(&session.user);
+            shard.remove(&session.user);
         }
         self.count.fetch_sub(1, Ordering::Relaxed);
         true
@@ -84,13 +83,14 @@ impl Hub {
         all
     }
 
-    /// Calls `each` with every session, without a copy of them all.
+    /// Calls `each` with every session, without a copy of them all, and in an order that does not depend on the keys of the hashers.
     pub fn for_each(&self, mut each: impl FnMut(&Arc<Session>)) {
         for shard in &self.shards {
-            let sessions: Vec<Arc<Session>> = {
+            let mut sessions: Vec<Arc<Session>> = {
                 let shard = shard.lock().unwrap_or_else(PoisonError::into_inner);
                 shard.values().flatten().cloned().collect()
             };
+            sessions.sort_unstable_by_key(|session| session.id);
             sessions.iter().for_each(&mut each);
         }
     }

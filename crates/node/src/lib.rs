@@ -5,6 +5,9 @@
 //! [`requests`] works off what it asks for; [`dispatch`] sends a message on its way; [`inbox`] takes in what other nodes sent;
 //! [`arrivals`] brings both to sessions; [`catchup`] and [`sweep`] close gaps; [`heartbeat`] keeps the lease.
 
+// A simulation is repeated to the byte: nothing happens in the order of a hasher with secret keys.
+#![warn(clippy::iter_over_hash_type)]
+
 pub mod admission;
 pub mod api;
 pub mod arrivals;

@@ -5,6 +5,9 @@
 //! A seam is a trait with its promises in prose, one contract suite that every implementation must pass, and an implementation in memory.
 //! Nothing here opens a socket or knows a product.
 
+// A simulation is repeated to the byte: nothing happens in the order of a hasher with secret keys.
+#![warn(clippy::iter_over_hash_type)]
+
 pub mod ambient;
 pub mod bookmark;
 pub mod bus;

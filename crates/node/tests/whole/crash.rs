@@ -20,9 +20,9 @@ fn a_crashed_node_says_nothing_to_anybody_and_leaves_its_binding() {
         assert!(dialer.connect("10.0.1.1:1".parse().unwrap()).is_err(), "nobody listens");
         assert_eq!(stage.bindings("1").await.len(), 1);
         tokio::time::sleep(Duration::from_secs(60)).await;
-        assert!(stage.told().iter().any(|line| line.contains("boot_vanished")), "the other one notices");
+        assert!(stage.notes.all().iter().any(|line| line.contains("boot_vanished")), "the other one notices");
         assert!(stage.bindings("1").await.is_empty(), "and clears away");
-        let after = stage.told().into_iter().filter(|line| line.contains("node-1 session_closed"));
+        let after = stage.notes.all().into_iter().filter(|line| line.contains("node-1 session_closed"));
         assert_eq!(after.count(), 0);
         drop(other);
     });
@@ -45,13 +45,13 @@ fn wherever_it_strikes_nothing_is_written_afterwards_and_all_memory_is_given_bac
                 tokio::task::yield_now().await;
             }
             node.crash();
-            let (head, told, two) = (stage.head("d:1:2").await, stage.told(), stage.bindings("2").await);
+            let (head, told, two) = (stage.head("d:1:2").await, stage.notes.all(), stage.bindings("2").await);
             settle().await;
             assert_eq!(Arc::strong_count(&stage.store), 1, "after {polls} polls");
             assert_eq!(Arc::strong_count(&stage.directory), 1, "after {polls} polls");
             tokio::time::sleep(Duration::from_secs(60)).await;
             assert_eq!(stage.head("d:1:2").await, head);
-            assert_eq!(stage.told(), told);
+            assert_eq!(stage.notes.all(), told);
             assert_eq!(stage.bindings("2").await, two);
             drop((one, late));
         });

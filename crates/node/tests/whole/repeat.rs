@@ -1,47 +1,48 @@
-//! The same seed gives the same run: what happens on the nodes, when, and every frame that a client is sent.
+//! The same seed gives the same run: what happens on the nodes, and every frame that a client is sent, all in one order.
 
 use std::time::Duration;
 
 use serde_json::json;
+use testkit::client::{Ended, V1Client};
+use tokio::task::JoinSet;
 
-use crate::stage::{Stage, next, runtime, settle};
+use crate::stage::{Notes, SILENCE, Stage, runtime};
 
 /// A busy minute on three nodes, one of which crashes: everything that can be seen of it.
 fn minute(seed: u64) -> Vec<String> {
     runtime().block_on(async {
         let stage = Stage::new(seed);
         let mut nodes = vec![stage.node(1).await, stage.node(2).await, stage.node(3).await];
-        let mut clients = Vec::new();
+        let mut people = JoinSet::new();
         for user in 0..30usize {
-            clients.push(nodes[user % 3].client(&user.to_string()).await);
+            let client = nodes[user % 3].client(&user.to_string()).await;
+            people.spawn(talk(user, client, stage.notes.clone()));
         }
-        for (user, client) in clients.iter_mut().enumerate() {
-            let group = format!("g{}", user % 4);
-            client.send_json(&json!({"type": "join", "id": "j", "group": group})).await;
-        }
-        settle().await;
-        // All at once, so that it is the nodes that decide who comes first.
-        for round in 0..3 {
-            for (user, client) in clients.iter_mut().enumerate() {
-                let group = json!({"group": format!("g{}", user % 4)});
-                client.send_as(&format!("{round}-g"), &group, &json!(round)).await;
-                let other = json!({"user": ((user * 7 + round) % 30).to_string()});
-                client.send_as(&format!("{round}-u"), &other, &json!(round)).await;
-                let everyone = json!({"group": "everyone"});
-                client.send_signal(&everyone, &json!(round)).await;
-            }
-            settle().await;
-        }
+        tokio::time::sleep(SILENCE * 5 / 2).await;
         nodes.remove(1).crash();
         tokio::time::sleep(Duration::from_secs(60)).await;
-        let mut seen = stage.told();
-        for (user, client) in clients.iter_mut().enumerate() {
-            while let Some(frame) = next(client).await {
-                seen.push(format!("{user} is sent {frame}"));
+        people.join_all().await;
+        stage.notes.all()
+    })
+}
+
+/// Everybody talks at once, so that it is the nodes that decide who comes first.
+async fn talk(user: usize, mut client: V1Client, notes: Notes) {
+    let group = format!("g{}", user % 4);
+    client.send_json(&json!({"type": "join", "id": "j", "group": group})).await;
+    for round in 0..4 {
+        loop {
+            match client.try_next(SILENCE).await {
+                Ok(frame) => notes.add(format!("{user} is sent {frame}")),
+                Err(Ended::TimedOut) => break,
+                Err(ended) => return notes.add(format!("{user} is cut off: {ended}")),
             }
         }
-        seen
-    })
+        client.send_as(&format!("{round}-g"), &json!({"group": group}), &json!(round)).await;
+        let other = ((user * 7 + round) % 30).to_string();
+        client.send_as(&format!("{round}-u"), &json!({"user": other}), &json!(round)).await;
+        client.send_signal(&json!({"group": "everyone"}), &json!(round)).await;
+    }
 }
 
 #[test]
@@ -52,5 +53,6 @@ fn a_run_is_the_same_again_with_the_same_seed_and_another_with_another() {
     assert_eq!(around(&once), around(&again));
     assert_eq!(once.len(), again.len());
     assert_ne!(once, other);
-    assert!(once.len() > 1_000 && once.iter().any(|line| line.contains("boot_vanished")));
+    let has = |what: &str| once.iter().any(|line| line.contains(what));
+    assert!(once.len() > 1_000 && has("boot_vanished") && has("is cut off"), "{} lines", once.len());
 }

@@ -41,12 +41,27 @@ pub(crate) struct Stage {
     registry: Arc<MemoryRegistry>,
     ambient: Ambient,
     seed: u64,
-    told: Arc<Mutex<Vec<String>>>,
+    pub(crate) notes: Notes,
+}
+
+/// What was seen, in the order in which it was.
+#[derive(Clone, Default)]
+pub(crate) struct Notes(Arc<Mutex<Vec<String>>>);
+
+impl Notes {
+    pub(crate) fn add(&self, line: String) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(line);
+    }
+
+    pub(crate) fn all(&self) -> Vec<String> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
 }
 
 /// A node that runs.
 pub(crate) struct Running {
-    pub(crate) node: Node,
+    // Held: whoever drops it lets go of what the node is.
+    _node: Node,
     pub(crate) life: Life,
     pub(crate) dialer: Dialer,
 }
@@ -61,7 +76,7 @@ impl Stage {
             registry: Arc::new(MemoryRegistry::new()),
             ambient,
             seed,
-            told: Arc::default(),
+            notes: Notes::default(),
         }
     }
 
@@ -76,10 +91,9 @@ impl Stage {
         let (ws, dialer) = Listener::memory(address, SOCKET_BYTES_MAX);
         let chance = Chance::seeded(self.seed ^ u64::from(number) << 56);
         let ambient = Ambient { clock: self.ambient.clock, chance };
-        let (told, clock) = (self.told.clone(), ambient.clock);
+        let (notes, clock) = (self.notes.clone(), ambient.clock);
         let record = move |name: &str, text: &str| {
-            let line = format!("{} node-{number} {name}: {text}", clock.unix_ms());
-            told.lock().unwrap_or_else(PoisonError::into_inner).push(line);
+            notes.add(format!("{} node-{number} {name}: {text}", clock.unix_ms()));
         };
         let events = Events::recorded(Arc::new(record));
         let life = Life::new();
@@ -87,12 +101,7 @@ impl Stage {
             .behind(Doors { ws, api: None })
             .living(life.clone());
         let node = change(launch).start().await.expect("the node starts");
-        Running { node, life, dialer }
-    }
-
-    /// Everything that happened on the nodes, in order.
-    pub(crate) fn told(&self) -> Vec<String> {
-        self.told.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        Running { _node: node, life, dialer }
     }
 
     /// Where the directory has a user's sessions.
