@@ -2,6 +2,7 @@
 
 pub mod gateway;
 pub mod node;
+mod open_files;
 mod process;
 pub mod talk;
 pub mod up;

@@ -6,6 +6,7 @@ use std::io::{self, Write};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::open_files;
 use crate::config::{Config, Loaded, Problems, ProcessEnvironment, Request, load};
 use crate::exit::Exit;
 use crate::logging;
@@ -96,6 +97,7 @@ fn prepare(request: &Request) -> Result<Config, Failure> {
     let Loaded { config, warnings, .. } = load(request, &ProcessEnvironment)?;
     logging::start(config.log.format, config.log.level)
         .map_err(|error| Failure::defect(format!("cannot log: {error}")))?;
+    open_files::allow_all();
     for warning in &warnings {
         tracing::warn!("{warning}");
     }
