@@ -226,6 +226,14 @@ mod tests {
     }
 
     #[test]
+    fn the_page_counts_what_the_checked_in_file_has() {
+        let expected = Verdicts::read(&root().join("crates/node/conformance/expected.json"));
+        let counted = expected.unwrap_or_else(|problem| panic!("{problem}")).to_string();
+        let page = std::fs::read_to_string(root().join("docs/conformance.md")).unwrap_or_default();
+        assert!(page.contains(&counted), "docs/conformance.md does not say: {counted}");
+    }
+
+    #[test]
     fn the_checked_in_file_has_the_sections_and_accepts_no_failed_case() {
         let file = root().join("crates/node/conformance/expected.json");
         let expected = Verdicts::read(&file).unwrap_or_else(|problem| panic!("{problem}"));

@@ -1,4 +1,4 @@
-//! What `docs/guarantees.md` names as shown is there: each name that looks like a test is a function of the repository.
+//! What pages name as shown is there: each name that looks like a test is a function of the repository.
 //!
 //! That it tests what the page says is a reader's affair.
 
@@ -12,18 +12,24 @@ mod tests {
     /// Shorter names in code font are settings and words of the protocol.
     const WORDS_MIN: usize = 5;
 
+    /// The pages, and how many tests each names at least.
+    const PAGES: [(&str, usize); 2] = [("docs/guarantees.md", 20), ("docs/conformance.md", 15)];
+
     #[test]
-    fn every_proof_that_the_page_of_guarantees_names_is_there() {
-        let page = std::fs::read_to_string(root().join("docs/guarantees.md")).expect("the page");
-        let named = page.split('`').skip(1).step_by(2);
-        let named: BTreeSet<&str> = named.filter(|name| name.split('_').count() >= WORDS_MIN).collect();
-        assert!(named.len() > 20, "the page names only {} proofs", named.len());
+    fn every_proof_that_a_page_names_is_there() {
         let mut code = String::new();
         for folder in ["crates", "xtask"] {
             gather(&root().join(folder), &mut code);
         }
-        let missing: Vec<_> = named.iter().filter(|name| !code.contains(&format!("fn {name}("))).collect();
-        assert!(missing.is_empty(), "docs/guarantees.md names what is not there: {missing:?}");
+        for (page, proofs_min) in PAGES {
+            let text = std::fs::read_to_string(root().join(page)).expect("the page");
+            let named = text.split('`').skip(1).step_by(2);
+            let named: BTreeSet<&str> = named.filter(|name| name.split('_').count() >= WORDS_MIN).collect();
+            assert!(named.len() >= proofs_min, "{page} names only {} proofs", named.len());
+            let missing: Vec<_> =
+                named.iter().filter(|name| !code.contains(&format!("fn {name}("))).collect();
+            assert!(missing.is_empty(), "{page} names what is not there: {missing:?}");
+        }
     }
 
     fn gather(folder: &Path, code: &mut String) {

@@ -1,16 +1,18 @@
-//! What a process holds, as the kernel counts it.
+//! What a process holds, as the kernel counts it: memory and sockets.
 
+use std::fs::DirEntry;
+use std::io;
 use std::path::Path;
 
-/// Memory and file descriptors of one process at one moment. What the kernel keeps for its sockets is not in it.
+/// Memory and sockets of one process at one moment. What the kernel keeps for its sockets is not in it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Footprint {
     /// What is its own: heap and stacks (`RssAnon`).
     pub own_bytes: u64,
     /// The most that was ever resident since it began, pages of the program included (`VmHWM`); no moment is missed.
     pub peak_bytes: u64,
-    /// Open file descriptors.
-    pub descriptors: usize,
+    /// Open sockets. Files are not counted: a pool of database connections may have grown.
+    pub sockets: usize,
 }
 
 impl Footprint {
@@ -30,9 +32,15 @@ impl Footprint {
         Self {
             own_bytes: bytes_of(&status, "RssAnon:"),
             peak_bytes: bytes_of(&status, "VmHWM:"),
-            descriptors: descriptors.count(),
+            sockets: descriptors.filter(is_socket).count(),
         }
     }
+}
+
+/// The descriptor of a socket is a link to `socket:[inode]`; one that was closed meanwhile is none.
+fn is_socket(entry: &io::Result<DirEntry>) -> bool {
+    let target = entry.as_ref().ok().and_then(|entry| std::fs::read_link(entry.path()).ok());
+    target.is_some_and(|target| target.to_string_lossy().starts_with("socket:"))
 }
 
 /// A line such as `VmHWM:	   51324 kB`.
@@ -45,6 +53,18 @@ fn bytes_of(status: &str, name: &str) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn sockets_are_counted_and_files_are_not() {
+        let here = || Footprint::of(std::process::id()).sockets;
+        let before = here();
+        let _file = std::fs::File::open("/proc/self/status").unwrap();
+        // Other tests of this program may open and close some meanwhile.
+        let sockets: Vec<_> = (0..100).map(|_| std::net::UdpSocket::bind("127.0.0.1:0").unwrap()).collect();
+        assert!(here() >= before + 50, "{before}");
+        drop(sockets);
+        assert!(here() < before + 50, "{before}");
+    }
 
     #[test]
     fn what_is_taken_is_seen_and_what_is_given_back_is_not_and_the_peak_stays() {
