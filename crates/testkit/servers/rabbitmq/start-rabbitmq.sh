@@ -103,7 +103,7 @@ fail() {
     end_epmd
     exit 1
 }
-for _ in $(seq 800); do
+for _ in $(seq 1700); do
     kill -0 "$server" 2>/dev/null || fail "ended while starting"
     if (greets) 2>/dev/null; then
         echo "READY rabbitmq=127.0.0.1:$port pid=$server"
@@ -112,4 +112,4 @@ for _ in $(seq 800); do
     fi
     sleep 0.1
 done
-fail "is not ready after 80 s"
+fail "is not ready after 170 s"

@@ -15,7 +15,7 @@ use crate::{ports, scratch};
 /// The user that every RabbitMQ has, and its password.
 const GUEST: &str = "guest";
 /// `rabbitmqctl` starts an Erlang of its own: a second on a free machine, many on a busy one.
-const CTL_DEADLINE: Duration = Duration::from_secs(120);
+const CTL_DEADLINE: Duration = Duration::from_secs(180);
 /// What `rabbitmqctl` is run by: the script's variables, then the command, past Debian's wrapper.
 const CTL: &str = r#". "$0/environment"; exec "${RABBITMQ_LIB:-/usr/lib/rabbitmq}/bin/rabbitmqctl" "$@""#;
 

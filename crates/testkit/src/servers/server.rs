@@ -9,8 +9,8 @@ use crate::process::{Process, Program, Signal, signal_pid};
 const STOP_DEADLINE: Duration = Duration::from_secs(20);
 /// A process that got SIGKILL only has to be reaped, and a script around it has to notice.
 const KILL_DEADLINE: Duration = Duration::from_secs(10);
-/// A Java server on two busy cores; a free machine needs a tenth of it.
-const START_DEADLINE: Duration = Duration::from_secs(90);
+/// A Java or Erlang server on two cores that compile as well; a free machine needs a twentieth of it.
+const START_DEADLINE: Duration = Duration::from_secs(180);
 
 /// A server that can be ended and started again on the same port with the same data.
 ///
