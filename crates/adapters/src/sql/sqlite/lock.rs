@@ -35,6 +35,10 @@ impl FileLock {
 
     /// Lets another process have the file.
     pub(super) fn release(&self) {
-        self.file.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let held = self.file.lock().unwrap_or_else(PoisonError::into_inner).take();
+        // To close it would not be enough: a process that is being started at this moment has it open too, until it has begun.
+        if let Some(Err(error)) = held.as_ref().map(File::unlock) {
+            tracing::warn!(%error, "the database stays locked until this process ends");
+        }
     }
 }
