@@ -18,6 +18,7 @@ mod ledger;
 mod login;
 mod logs;
 mod person;
+mod postgres;
 mod python;
 mod rabbitmq;
 mod racing;
