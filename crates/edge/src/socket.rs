@@ -2,13 +2,13 @@
 //!
 //! Which one it is costs a branch a call. It knows nothing of what is said on it.
 
-use std::io::{self, IoSlice};
+use std::io::{self, IoSlice, Read};
 use std::net::Shutdown;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use socket2::SockRef;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
 use tokio::net::TcpStream;
 
 use crate::MemorySocket;
@@ -42,7 +42,7 @@ impl Socket {
     /// Reads what is there, without waiting; 0 is the end.
     pub fn try_read(&self, buffer: &mut [u8]) -> io::Result<usize> {
         match self {
-            Socket::Tcp(socket) => socket.try_read(buffer),
+            Socket::Tcp(socket) => read_once(socket, buffer),
             Socket::Memory(socket) => socket.try_read(buffer),
         }
     }
@@ -64,6 +64,22 @@ impl Socket {
                 Ok(())
             }
         }
+    }
+}
+
+/// Reads what is there. A read that does not fill the buffer has emptied the socket, so the next `readable` waits for the kernel's word
+/// instead of trying: what comes after the read is told anew.
+fn read_once(socket: &TcpStream, buffer: &mut [u8]) -> io::Result<usize> {
+    let mut read = 0;
+    let tried = socket.try_io(Interest::READABLE, || {
+        read = (&*SockRef::from(socket)).read(buffer)?;
+        let emptied = read > 0 && read < buffer.len();
+        // That nothing more is there is said in the words in which a socket says it.
+        if emptied { Err(io::ErrorKind::WouldBlock.into()) } else { Ok(()) }
+    });
+    match tried {
+        Err(_) if read > 0 => Ok(read),
+        tried => tried.map(|()| read),
     }
 }
 

@@ -3,10 +3,11 @@
 //! No event holds a token, a key or the content of a message. User input is escaped by the log's formatter; ids never become metric labels.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use edge::LogThrottle;
+use metrics::Counter;
 use ports::PortError;
 use ports::directory::Fingerprint;
 use tokio::time::Instant;
@@ -214,7 +215,7 @@ impl Events {
     pub fn tell(&self, event: Event<'_>) {
         let name = event.name();
         let amount = event.amount();
-        metrics::counter!(event.metric()).increment(amount);
+        event.counter().increment(amount);
         if let Some(recorder) = &self.recorder {
             recorder(name, &event.to_string());
         }
@@ -252,8 +253,14 @@ macro_rules! rows {
                 match self { $($pattern => $name,)* }
             }
 
-            fn metric(&self) -> &'static str {
-                match self { $($pattern => $metric,)* }
+            /// Its counter, looked up once: whoever counts must be there before the first event.
+            fn counter(&self) -> &'static Counter {
+                match self {
+                    $($pattern => {
+                        static COUNTER: OnceLock<Counter> = OnceLock::new();
+                        COUNTER.get_or_init(|| metrics::counter!($metric))
+                    })*
+                }
             }
 
             fn level(&self) -> Level {

@@ -54,9 +54,14 @@ impl Post {
         results
     }
 
+    /// Whether somebody keeps messages outside.
+    pub fn copies(&self) -> bool {
+        self.bus.wants_copies()
+    }
+
     /// Hands a copy of an accepted message to whoever keeps messages outside, where somebody does.
     pub async fn copy(&self, key: Arc<str>, body: Body) -> Result<(), PortError> {
-        if !self.bus.wants_copies() {
+        if !self.copies() {
             return Ok(());
         }
         match self.envelope(body, 0).encode_copy() {

@@ -2,6 +2,7 @@
 //!
 //! Both are passed in, so that a simulation can run the same code under a clock and a seed of its own.
 
+use std::cell::RefCell;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, UNIX_EPOCH};
 
@@ -98,15 +99,11 @@ impl Chance {
     /// 64 random bits.
     pub fn bits64(&self) -> u64 {
         match self {
-            Chance::System => {
+            Chance::System => FETCHED.with_borrow_mut(Fetched::take).unwrap_or_else(|| {
                 use std::hash::{BuildHasher, Hasher};
-                let mut bytes = [0u8; 8];
-                if getrandom::fill(&mut bytes).is_ok() {
-                    return u64::from_le_bytes(bytes);
-                }
                 // A system without randomness: the keys of the standard hasher differ at each call, which is enough for ids.
                 std::collections::hash_map::RandomState::new().build_hasher().finish()
-            }
+            }),
             Chance::Seeded(state) => {
                 let mut state = state.lock().unwrap_or_else(PoisonError::into_inner);
                 // SplitMix64 (Steele, Lea, Flood 2014).
@@ -136,6 +133,33 @@ impl Chance {
     }
 }
 
+/// Numbers that the system is asked for at once: a call of it for every id would cost more than the rest of the id.
+const FETCHED_NUMBERS: usize = 64;
+const NUMBER_BYTES: usize = size_of::<u64>();
+
+thread_local! {
+    static FETCHED: RefCell<Fetched> =
+        const { RefCell::new(Fetched { bytes: [0; FETCHED_NUMBERS * NUMBER_BYTES], left: 0 }) };
+}
+
+/// The system's randomness that a thread has fetched and not used.
+struct Fetched {
+    bytes: [u8; FETCHED_NUMBERS * NUMBER_BYTES],
+    left: usize,
+}
+
+impl Fetched {
+    /// A number that nobody else gets; `None` where the system has no randomness.
+    fn take(&mut self) -> Option<u64> {
+        if self.left == 0 {
+            getrandom::fill(&mut self.bytes).ok()?;
+            self.left = FETCHED_NUMBERS;
+        }
+        self.left -= 1;
+        self.bytes.as_chunks::<NUMBER_BYTES>().0.get(self.left).map(|bytes| u64::from_le_bytes(*bytes))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -147,6 +171,15 @@ mod tests {
             |ambient: &Ambient| (ambient.chance.bits(), ambient.chance.below(10), ambient.chance.bits64());
         assert_eq!(ids(&one), ids(&other));
         assert_ne!(Ambient::system().session_id(), Ambient::system().session_id());
+    }
+
+    #[test]
+    fn the_systems_numbers_do_not_come_again_when_more_are_fetched() {
+        let draw = || (0..3 * FETCHED_NUMBERS).map(|_| Chance::System.bits64()).collect::<Vec<_>>();
+        let threads = [std::thread::spawn(draw), std::thread::spawn(draw)];
+        let drawn = threads.map(|thread| thread.join().unwrap()).concat();
+        let different: std::collections::BTreeSet<u64> = drawn.iter().copied().collect();
+        assert_eq!(different.len(), drawn.len());
     }
 
     #[tokio::test(start_paused = true)]

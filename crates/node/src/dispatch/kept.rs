@@ -78,7 +78,9 @@ impl Dispatch {
     /// Where messages are also kept outside, nobody is told that one is accepted before it lies there.
     async fn copy(&self, appended: &Appended) -> Result<(), Refusal> {
         let message = &appended.message;
-        let Some(conversation) = &message.conversation else { return Ok(()) };
+        let Some(conversation) = message.conversation.as_ref().filter(|_| self.post.copies()) else {
+            return Ok(());
+        };
         let body =
             Body::Message(delivery(message.frame(), message.id.clone(), &message.to, appended.version));
         self.post.copy(conversation.shared(), body).await.map_err(|error| self.refusal(error.into()))

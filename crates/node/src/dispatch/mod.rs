@@ -6,6 +6,7 @@
 mod heads;
 mod kept;
 mod remote;
+mod repeats;
 mod unkept;
 
 use std::sync::Arc;
@@ -24,7 +25,7 @@ use self::heads::Heads;
 pub use self::kept::{denied_refusal, port_refusal};
 use self::remote::Remote;
 pub use self::remote::{Outgoing, Told, Whom};
-use self::unkept::Repeats;
+use self::repeats::Repeats;
 use crate::arrivals::{Arrivals, Audience};
 use crate::bindings::Bindings;
 use crate::config::Healing;

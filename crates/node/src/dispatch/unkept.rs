@@ -2,9 +2,7 @@
 //!
 //! Signals, which are never kept, and the messages of classic groups and other systems take the same road without an answer.
 
-use std::collections::{HashMap, VecDeque};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::sync::Arc;
 
 use serde_json::value::RawValue;
 use tokio::sync::oneshot;
@@ -12,70 +10,17 @@ use tokio::time::Instant;
 use wire::envelope::Body;
 use wire::error_code::Refusal;
 use wire::frame::Reach;
-use wire::id::{ClientId, ConversationId, GroupId, MessageId, SessionId, UserId};
+use wire::id::{ConversationId, GroupId, SessionId, UserId};
 use wire::{ErrorCode, Message, Target};
 
 use super::kept::port_refusal;
 use super::remote::Told as RemoteTold;
+use super::repeats::Sent;
 use super::{Accepted, Dispatch, Outgoing, Send, Whom, audience, delivery};
 use crate::arrivals::{Arrived, Audience};
 use crate::events::Event as Told;
 use crate::parcel::Parcel;
 use crate::session::Session;
-
-/// What was answered, by sender and id.
-#[derive(Debug)]
-pub(crate) struct Repeats {
-    window: Duration,
-    ids_max: usize,
-    known: Mutex<Known>,
-}
-
-type Answer = (MessageId, u64, Reach);
-/// The sender, its name of the send, and the user where it was one of a list.
-type Key = (UserId, ClientId, Option<UserId>);
-
-#[derive(Debug, Default)]
-struct Known {
-    answers: HashMap<Key, Option<Answer>>,
-    oldest: VecDeque<(Instant, Key)>,
-}
-
-impl Repeats {
-    /// Remembers `ids_max` for `window`.
-    pub(crate) fn new(window: Duration, ids_max: usize) -> Repeats {
-        Repeats { window, ids_max, known: Mutex::default() }
-    }
-
-    /// The answer of before, if there was one.
-    fn answer(&self, key: &Key) -> Option<Answer> {
-        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        known.answers.get(key).copied().flatten()
-    }
-
-    /// True when something was remembered under this key.
-    fn is_known(&self, key: &Key) -> bool {
-        self.known.lock().unwrap_or_else(PoisonError::into_inner).answers.contains_key(key)
-    }
-
-    /// Remembers that something was sent, or shown.
-    fn remember(&self, key: Key, answer: Option<Answer>, now: Instant) {
-        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        while let Some((since, _)) = known.oldest.front() {
-            let young = now.saturating_duration_since(*since) < self.window;
-            let keep = young && known.oldest.len() < self.ids_max;
-            if keep {
-                break;
-            }
-            if let Some((_, oldest)) = known.oldest.pop_front() {
-                known.answers.remove(&oldest);
-            }
-        }
-        if self.ids_max > 0 && known.answers.insert(key.clone(), answer).is_none() {
-            known.oldest.push_back((now, key));
-        }
-    }
-}
 
 impl Dispatch {
     /// Passes a message on to whoever is there, and says how far it came.
@@ -85,11 +30,11 @@ impl Dispatch {
         origin: Option<Arc<Session>>,
     ) -> Result<Accepted, Refusal> {
         let listed = match &send.to {
-            Target::User(user) if send.listed => Some(user.clone()),
+            Target::User(user) if send.listed => Some(user),
             _ => None,
         };
-        let key = (send.from.clone(), send.id.clone(), listed);
-        if let Some((message_id, time_ms, reach)) = self.repeats.answer(&key) {
+        let name = self.repeats.name(&send.from, &send.id, listed);
+        if let Some(Sent { message_id, time_ms, reach }) = self.repeats.answer(name) {
             return Ok(Accepted::Unkept { message_id, time_ms, reach, fresh: false });
         }
         if let (Target::Group(group), true, Some(origin)) = (&send.to, send.members_only, &origin)
@@ -111,7 +56,7 @@ impl Dispatch {
         let (message_id, time_ms) = (message.message_id, message.time_ms);
         let reach = self.push_unkept(message, origin.as_deref().map(|session| session.id)).await?;
         self.events.tell(Told::MessageAccepted { fresh: true });
-        self.repeats.remember(key, Some((message_id, time_ms, reach)), Instant::now());
+        self.repeats.remember(name, Some(Sent { message_id, time_ms, reach }), Instant::now());
         Ok(Accepted::Unkept { message_id, time_ms, reach, fresh: true })
     }
 
@@ -131,15 +76,32 @@ impl Dispatch {
         let body = Body::Message(delivery(frame.clone(), id, &to, None));
         let stepped = self.show_once(message, frame, audience(&from, &to, None), origin);
         let here = if matches!(to, Target::User(_)) { here } else { stepped };
-        let (answer, told) = oneshot::channel();
         let whom = self.whom(&from, &to);
         let (copied_key, copied) = (key.clone(), body.clone());
-        self.send_on(Outgoing { key, whom, body, answer: Some(answer), hop: 0 }).await;
-        let told = told.await.unwrap_or(RemoteTold::Stopped);
-        let reach = reach(&from, &to, here, told)?;
+        let outgoing = Outgoing { key, whom, body, answer: None, hop: 0 };
+        let reach = match here {
+            0 => self.reach_elsewhere(&from, &to, outgoing).await?,
+            // It is delivered, whatever becomes of it elsewhere: nobody has to wait for that.
+            _ => {
+                self.send_on(outgoing).await;
+                Reach::Delivered
+            }
+        };
         // Accepted: where messages are kept outside, nobody is told so before it lies there. A repeat after a failure is shown to nobody twice.
         self.copy_unkept(copied_key, copied).await?;
         Ok(reach)
+    }
+
+    /// Sends to the other nodes, and waits for how far it came there.
+    async fn reach_elsewhere(
+        &self,
+        from: &UserId,
+        to: &Target,
+        outgoing: Outgoing,
+    ) -> Result<Reach, Refusal> {
+        let (answer, told) = oneshot::channel();
+        self.send_on(Outgoing { answer: Some(answer), ..outgoing }).await;
+        reach(from, to, told.await.unwrap_or(RemoteTold::Stopped))
     }
 
     async fn copy_unkept(&self, key: Arc<str>, body: Body) -> Result<(), Refusal> {
@@ -162,21 +124,21 @@ impl Dispatch {
         audience: Audience,
         except: Option<SessionId>,
     ) -> usize {
-        let shown = message.from.clone().zip(message.id.clone()).map(|(from, id)| {
+        let shown = message.from.as_ref().zip(message.id.as_ref()).map(|(from, id)| {
             let user = match &message.to {
-                Target::User(user) => Some(user.clone()),
+                Target::User(user) => Some(user),
                 Target::Group(_) => None,
             };
-            (from, id, user)
+            self.shown.name(from, id, user)
         });
-        if shown.as_ref().is_some_and(|key| self.shown.is_known(key)) {
+        if shown.is_some_and(|name| self.shown.is_known(name)) {
             self.events.tell(Told::RepeatDropped);
             return 0;
         }
         let parcel = Arc::new(Parcel::encoded(frame, message, true));
         let stepped = self.arrivals.bring(Arrived { parcel, audience, except, unkept: true });
-        if let Some(key) = shown.filter(|_| stepped > 0) {
-            self.shown.remember(key, None, Instant::now());
+        if let Some(name) = shown.filter(|_| stepped > 0) {
+            self.shown.remember(name, None, Instant::now());
         }
         stepped
     }
@@ -276,11 +238,8 @@ impl Dispatch {
     }
 }
 
-/// How far a message came, or why not.
-fn reach(from: &UserId, to: &Target, here: usize, told: RemoteTold) -> Result<Reach, Refusal> {
-    if here > 0 {
-        return Ok(Reach::Delivered);
-    }
+/// How far a message came that reached nobody here, or why not.
+fn reach(from: &UserId, to: &Target, told: RemoteTold) -> Result<Reach, Refusal> {
     match (told, to) {
         (RemoteTold::Posted, _) => Ok(Reach::Posted),
         (RemoteTold::NobodyThere, Target::User(user)) if user == from => Ok(Reach::Nobody),

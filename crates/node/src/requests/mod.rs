@@ -55,7 +55,7 @@ impl Requests for Desk {
                 }
             }
             Request::Classic(frame) => {
-                if let Err(refusal) = self.classic(session, frame).await {
+                if let Err(refusal) = Box::pin(self.classic(session, frame)).await {
                     session.apply(Event::Refused(None, &refusal), Instant::now());
                 }
             }
@@ -67,6 +67,15 @@ impl Desk {
     async fn v1(&self, session: &Arc<Session>, frame: ClientFrame) -> Result<(), Refusal> {
         match frame {
             ClientFrame::Send { id, to, content } => self.send(session, id, to, content).await,
+            // Boxed, so that a send does not carry the room for everything else.
+            other => Box::pin(self.anything_else(session, other)).await,
+        }
+    }
+
+    async fn anything_else(&self, session: &Arc<Session>, frame: ClientFrame) -> Result<(), Refusal> {
+        match frame {
+            // Answered by `v1`, or by the session itself.
+            ClientFrame::Send { .. } | ClientFrame::Ping { .. } => Ok(()),
             ClientFrame::Signal { to, content, .. } => {
                 let version = self.may_signal(session, &to).await?;
                 let (from, origin) = (&session.user, Some(session.id));
@@ -100,8 +109,6 @@ impl Desk {
             ClientFrame::Hello { id, token, epoch, have } => {
                 self.hello(session, id, token, epoch, have).await
             }
-            // Answered by the session itself.
-            ClientFrame::Ping { .. } => Ok(()),
         }
     }
 

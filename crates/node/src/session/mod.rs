@@ -96,9 +96,16 @@ struct Core {
     working: bool,
     pause: Option<Duration>,
     reads: Reads,
-    /// The turn in which the timer asks next; `None` before the session has its socket.
-    turn: Option<usize>,
+    /// When the timer asks next; `None` before the session has its socket.
+    asked: Option<Asked>,
     ending: Option<Ending>,
+}
+
+/// When the timer asks: in which turn, and because of which deadline.
+#[derive(Debug, Clone, Copy)]
+struct Asked {
+    turn: usize,
+    deadline: Instant,
 }
 
 /// How a session ends.
@@ -149,7 +156,7 @@ impl Session {
                 working: false,
                 pause: None,
                 reads: Reads::new(),
-                turn: None,
+                asked: None,
                 ending: None,
             }),
             generation: OnceLock::new(),
@@ -202,7 +209,7 @@ impl Session {
     pub(crate) fn look(self: &Arc<Self>, turn: usize, now: Instant) {
         let (is_left_over, deadline) = {
             let core = self.core();
-            (core.turn != Some(turn), self.deadline(&core))
+            (core.asked.is_none_or(|asked| asked.turn != turn), self.deadline(&core))
         };
         // It was asked in an earlier turn, and is asked again in a later one.
         if is_left_over {
@@ -229,15 +236,18 @@ impl Session {
 
     /// Has the timer ask earlier where a deadline has moved earlier.
     fn watch_sooner(self: &Arc<Self>, core: &mut Core, now: Instant) {
-        let sooner = |turn: usize| self.roads.wheel.turn_of(self.deadline(core), now) < turn;
-        if core.turn.is_some_and(sooner) {
+        let Some(asked) = core.asked else { return };
+        let deadline = self.deadline(core);
+        // Deadlines seldom move earlier, and a turn is not reckoned for nothing with every push.
+        if deadline < asked.deadline && self.roads.wheel.turn_of(deadline, now) < asked.turn {
             self.put_into_wheel(core, now);
         }
     }
 
     fn put_into_wheel(self: &Arc<Self>, core: &mut Core, now: Instant) {
-        let turn = self.roads.wheel.turn_of(self.deadline(core), now);
-        core.turn = Some(turn);
+        let deadline = self.deadline(core);
+        let turn = self.roads.wheel.turn_of(deadline, now);
+        core.asked = Some(Asked { turn, deadline });
         self.roads.wheel.put(self, turn);
     }
 
