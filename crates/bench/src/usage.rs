@@ -24,6 +24,8 @@ pub struct Sample {
     /// By name, for each thread.
     watched: BTreeMap<String, BTreeMap<u32, u64>>,
     own: BTreeMap<u32, u64>,
+    /// All that whoever started this process has started.
+    family: u64,
     machine: u64,
 }
 
@@ -34,7 +36,7 @@ pub struct Used {
     pub watched: BTreeMap<String, u64>,
     /// By this process.
     pub own: u64,
-    /// By everybody else.
+    /// By everybody but what was started together with this process.
     pub others: u64,
 }
 
@@ -55,6 +57,7 @@ impl Sample {
         Ok(Sample {
             watched: each.collect::<io::Result<_>>()?,
             own: threads_of("self")?,
+            family: family(std::os::unix::process::parent_id())?,
             machine: machine()?,
         })
     }
@@ -68,8 +71,8 @@ impl Sample {
             .map(|(name, now)| (name.clone(), grown(earlier.watched.get(name).unwrap_or(&nothing), now)))
             .collect();
         let own = grown(&earlier.own, &self.own);
-        let known = watched.values().sum::<u64>() + own;
-        Used { watched, own, others: (self.machine - earlier.machine).saturating_sub(known) }
+        let family = self.family.saturating_sub(earlier.family);
+        Used { watched, own, others: (self.machine - earlier.machine).saturating_sub(family) }
     }
 }
 
@@ -94,6 +97,30 @@ fn threads_of(process: &str) -> io::Result<BTreeMap<u32, u64>> {
         true => Err(io::Error::other(format!("the kernel does not tell the CPU of process {process}"))),
         false => Ok(threads),
     }
+}
+
+/// The CPU of a process and of all that descend from it.
+fn family(head: u32) -> io::Result<u64> {
+    let mut processes = BTreeMap::new();
+    for entry in fs::read_dir("/proc")? {
+        let Ok(pid) = entry?.file_name().to_string_lossy().parse::<u32>() else { continue };
+        // A process may end between being listed and being read.
+        let Ok(text) = fs::read_to_string(format!("/proc/{pid}/stat")) else { continue };
+        // The name, in brackets, may hold blanks; after it: state, parent, and as 14th and 15th field user and system time.
+        let fields = text.rsplit_once(')').map(|(_, fields)| fields.split_whitespace().collect::<Vec<_>>());
+        let field = |nth: usize| fields.as_ref()?.get(nth)?.parse::<u64>().ok();
+        if let (Some(parent), Some(user), Some(system)) = (field(1), field(11), field(12)) {
+            processes.insert(pid, (parent as u32, (user + system) * TICK_NS));
+        }
+    }
+    let is_of_it = |pid: u32| {
+        let mut at = Some(pid);
+        while let Some(pid) = at.filter(|pid| *pid != head) {
+            at = processes.get(&pid).map(|(parent, _)| *parent);
+        }
+        at.is_some()
+    };
+    Ok(processes.iter().filter(|(pid, _)| is_of_it(**pid)).map(|(_, (_, ns))| ns).sum())
 }
 
 /// The CPU of all processes.

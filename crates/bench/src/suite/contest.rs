@@ -84,8 +84,13 @@ impl Series {
         let all = || self.outcomes.values().flatten();
         figure.others_cores = all().map(|outcome| outcome.others_cores).fold(0.0, f64::max);
         let load = |outcome: &Outcome| outcome.load_cpu_ns as f64 / outcome.window_ns.max(1) as f64;
-        figure.load_cores = Rounds::of(&self.of(Who::Trunkline).iter().map(load).collect::<Vec<_>>()).median;
+        figure.load_cores = self.median(load);
         figure
+    }
+
+    /// What `value` gives of our rounds, in the middle.
+    pub(crate) fn median(&self, value: impl Fn(&Outcome) -> f64) -> f64 {
+        Rounds::of(&self.of(Who::Trunkline).iter().map(value).collect::<Vec<_>>()).median
     }
 
     fn of(&self, who: Who) -> &[Outcome] {

@@ -40,6 +40,8 @@ pub(crate) struct Figure {
     pub(crate) ratios: BTreeMap<String, f64>,
     /// What the references needed.
     pub(crate) references: BTreeMap<String, Rounds>,
+    /// What the servers behind ours needed for the same, in the same unit.
+    pub(crate) behind: BTreeMap<String, f64>,
     pub(crate) aim: Aim,
     /// CPU that others used meanwhile, in cores: the most of all rounds.
     pub(crate) others_cores: f64,
@@ -70,6 +72,7 @@ impl Figure {
             rounds: Rounds::of(values),
             ratios: BTreeMap::new(),
             references: BTreeMap::new(),
+            behind: BTreeMap::new(),
             aim,
             others_cores: 0.0,
             load_cores: 0.0,
@@ -84,6 +87,8 @@ impl Figure {
             self.references.iter().map(|(name, rounds)| (name, rounded(rounds))).collect();
         let ratio: BTreeMap<&String, f64> =
             self.ratios.iter().map(|(name, ratio)| (name, short(*ratio))).collect();
+        let behind: BTreeMap<&String, f64> =
+            self.behind.iter().map(|(name, value)| (name, short(*value))).collect();
         let aim_ratio: BTreeMap<&str, f64> = self.aim.ratios.iter().copied().collect();
         json!({
             "name": self.name,
@@ -93,6 +98,7 @@ impl Figure {
             "aim": { "value": self.aim.value, "ratio": aim_ratio },
             "rounds": rounded(&self.rounds),
             "references": references,
+            "behind": behind,
             "others_cores": short(self.others_cores),
             "load_cores": short(self.load_cores),
             "settings": self.settings,

@@ -124,6 +124,7 @@ impl Gateway {
             - Path=/**
 gateway: {{ listen: "127.0.0.1:{port}", api: "127.0.0.1:{api}", state: instances }}
 registry: "fixed:bench={behind}"
+limits: {{ sessions_per_address_max: 0 }}
 "#
         );
         let base = format!("http://127.0.0.1:{api}");

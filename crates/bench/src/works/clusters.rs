@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use serde_json::json;
-use testkit::servers::{Redis, RocketMq, Server};
+use testkit::servers::{Postgres, RabbitMq, Redis, RocketMq, Server};
 
 use super::job;
 use crate::job::{Pace, Peer, Work};
@@ -28,19 +28,53 @@ struct Names {
 
 /// Two nodes and RocketMQ, nothing kept.
 pub(super) async fn rocketmq(options: Arc<Options>) -> Vec<Figure> {
-    let (redis, rocketmq) = tokio::join!(Redis::start(), RocketMq::start());
-    for topic in ["SINGLE", "GROUP", "TRUNKLINE"] {
-        rocketmq.create_topic(topic, QUEUES).await;
-    }
+    let (redis, rocketmq) = tokio::join!(Redis::start(), started_rocketmq());
     let backends = Backends { directory: redis.url(), bus: rocketmq.url(), store: "none".to_owned() };
-    let others = vec![server("redis", redis.server()), server("broker", &rocketmq.broker)];
+    let behind = vec![server("redis", redis.server()), server("broker", &rocketmq.broker)];
     let names = Names {
         cpu: "rocketmq_message_cpu",
         cpu_aim: 40.0,
         p50: Some(("rocketmq_200_p50", 1_800.0)),
         settings: json!({ "store": "none", "bus": "rocketmq", "directory": "redis" }),
     };
-    two_nodes(&options, &backends, others, &names).await
+    two_nodes(&options, &backends, behind, &names).await
+}
+
+/// Two nodes and RabbitMQ, nothing kept.
+pub(super) async fn rabbitmq(options: Arc<Options>) -> Vec<Figure> {
+    let (redis, rabbitmq) = tokio::join!(Redis::start(), RabbitMq::start());
+    let backends = Backends { directory: redis.url(), bus: rabbitmq.url(), store: "none".to_owned() };
+    let behind = vec![server("redis", redis.server()), server("broker", rabbitmq.server())];
+    let names = Names {
+        cpu: "rabbitmq_message_cpu",
+        cpu_aim: 40.0,
+        p50: Some(("rabbitmq_200_p50", 800.0)),
+        settings: json!({ "store": "none", "bus": "rabbitmq", "directory": "redis" }),
+    };
+    two_nodes(&options, &backends, behind, &names).await
+}
+
+/// Two nodes, RocketMQ and PostgreSQL, receipt after commit.
+pub(super) async fn rocketmq_postgres(options: Arc<Options>) -> Vec<Figure> {
+    let (redis, rocketmq, postgres) = tokio::join!(Redis::start(), started_rocketmq(), Postgres::start());
+    let store = postgres.create_database("bench").await;
+    let backends = Backends { directory: redis.url(), bus: rocketmq.url(), store };
+    let behind = vec![server("redis", redis.server()), server("broker", &rocketmq.broker)];
+    let names = Names {
+        cpu: "rocketmq_postgres_message_cpu",
+        cpu_aim: 60.0,
+        p50: None,
+        settings: json!({ "store": "postgres", "bus": "rocketmq", "directory": "redis" }),
+    };
+    two_nodes(&options, &backends, behind, &names).await
+}
+
+async fn started_rocketmq() -> RocketMq {
+    let rocketmq = RocketMq::start().await;
+    for topic in ["SINGLE", "GROUP", "TRUNKLINE"] {
+        rocketmq.create_topic(topic, QUEUES).await;
+    }
+    rocketmq
 }
 
 fn server(name: &str, server: &Server) -> Watched {
@@ -50,33 +84,36 @@ fn server(name: &str, server: &Server) -> Watched {
 async fn two_nodes(
     options: &Options,
     backends: &Backends,
-    others: Vec<Watched>,
+    behind: Vec<Watched>,
     names: &Names,
 ) -> Vec<Figure> {
     let (one, other) =
         tokio::join!(Node::start(options, "bench-1", backends), Node::start(options, "bench-2", backends));
     let nodes = Watched { name: Who::Trunkline.name().to_owned(), pids: vec![one.pid(), other.pid()] };
-    let watched: Vec<Watched> = std::iter::once(nodes).chain(others).collect();
+    let watched: Vec<Watched> = std::iter::once(nodes).chain(behind).collect();
     let contestant = |pace: Pace| {
         let work = Work::Pairs { pairs: PAIRS, pace };
         let job = job(options, Peer::Trunkline, vec![one.door, other.door], watched.clone(), work);
-        [Contestant { who: Who::Trunkline, job }]
+        Contestant { who: Who::Trunkline, job }
     };
-    let fast = contestant(Pace::OneInFlight);
-    let settings = |contestants: &[Contestant; 1]| contestants[0].settings(names.settings.clone());
-    let series = in_turns(options, &fast).await;
-    let cpu = |outcome: &Outcome| outcome.cpu_of(Who::Trunkline.name()) / outcome.messages as f64 / 1_000.0;
-    let rate = |outcome: &Outcome| outcome.messages as f64 / (outcome.window_ns as f64 / 1e9);
     let aim = |value: f64| Aim { value: Some(value), ratios: &[] };
-    let mut figures = vec![
-        series.figure(names.cpu, "us/message", aim(names.cpu_aim), settings(&fast), cpu),
-        series.figure(&format!("{}_rate", names.cpu), "1/s", Aim::default(), settings(&fast), rate),
-    ];
+    let fast = contestant(Pace::OneInFlight);
+    let settings = fast.settings(names.settings.clone());
+    let series = in_turns(options, std::slice::from_ref(&fast)).await;
+    let cpu = |name: &str, outcome: &Outcome| outcome.cpu_of(name) / outcome.messages as f64 / 1_000.0;
+    let rate = |outcome: &Outcome| outcome.messages as f64 / (outcome.window_ns as f64 / 1e9);
+    let ours = |outcome: &Outcome| cpu(Who::Trunkline.name(), outcome);
+    let mut figure = series.figure(names.cpu, "us/message", aim(names.cpu_aim), settings.clone(), ours);
+    for name in watched.iter().skip(1).map(|watched| &watched.name) {
+        figure.behind.insert(name.clone(), series.median(|outcome| cpu(name, outcome)));
+    }
+    let rate_name = names.cpu.replace("message_cpu", "messages_per_second");
+    let mut figures = vec![figure, series.figure(&rate_name, "1/s", Aim::default(), settings, rate)];
     if let Some((name, value)) = names.p50 {
         let steady = contestant(Pace::PerSecond(LATENCY_PER_SECOND));
-        let series = in_turns(options, &steady).await;
-        figures
-            .push(series.figure(name, "us", aim(value), settings(&steady), |outcome| outcome.arrived.p50_us));
+        let settings = steady.settings(names.settings.clone());
+        let series = in_turns(options, &[steady]).await;
+        figures.push(series.figure(name, "us", aim(value), settings, |outcome| outcome.arrived.p50_us));
     }
     figures
 }

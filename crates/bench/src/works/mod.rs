@@ -57,6 +57,16 @@ pub(crate) const WORKS: &[Measured] = &[
         run: |options| Box::pin(clusters::rocketmq(options)),
     },
     Measured {
+        name: "rabbitmq",
+        about: "the same over RabbitMQ",
+        run: |options| Box::pin(clusters::rabbitmq(options)),
+    },
+    Measured {
+        name: "rocketmq-postgres",
+        about: "1:1 over two nodes, RocketMQ and PostgreSQL, receipt after commit",
+        run: |options| Box::pin(clusters::rocketmq_postgres(options)),
+    },
+    Measured {
         name: "sessions",
         about: "5,000 log in, stay and leave: a handshake's CPU, a session's memory",
         run: |options| Box::pin(sessions::sessions(options)),

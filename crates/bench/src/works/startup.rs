@@ -17,7 +17,7 @@ const LOOK: Duration = Duration::from_millis(1);
 /// A hundred times what it should need.
 const READY_DEADLINE_NS: u64 = 30_000_000_000;
 
-/// `trunkline node` as it starts out of the box: with its own store, and nobody behind the other seams.
+/// A node as it starts out of the box: with its own store, and nobody behind the other seams.
 pub(super) async fn startup(options: Arc<Options>) -> Vec<Figure> {
     let binary = options.trunkline();
     let (mut ready, mut resident) = (Vec::new(), Vec::new());
