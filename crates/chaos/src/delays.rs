@@ -11,6 +11,10 @@ use testkit::judge::{Entry, Fact, Phase};
 const CLASSES_MS: [u64; 7] = [30, 100, 300, 1_000, 3_000, 10_000, 30_000];
 /// The close of a session whose slot another login took.
 const REPLACED: u16 = 4500;
+/// The close of a session whose client does not answer.
+const NO_PONG: u16 = 4002;
+/// On the other device nobody is deaf but who has fallen silent, and reads on.
+const OTHER_DEVICE: &str = "ios";
 
 /// The waits that are told apart, in the order of the table.
 const KILLED: &str = "node killed: its users are back elsewhere";
@@ -18,16 +22,18 @@ const PAUSED: &str = "node stands still: its users are back elsewhere";
 const DRAINED: &str = "node drains: its users are back elsewhere";
 const REPLACED_CALM: &str = "second login: the first session ends, no fault";
 const REPLACED_FAULT: &str = "second login: the first session ends, during faults";
+const SILENT: &str = "client without a word: its session ends";
 const RECEIPT_CALM: &str = "send to receipt, no fault";
 const RECEIPT_FAULT: &str = "send to receipt, during faults";
 const PUSH_CALM: &str = "send to push, no fault";
 const PUSH_FAULT: &str = "send to push, during faults";
-const ROWS: [&str; 9] = [
+const ROWS: [&str; 10] = [
     KILLED,
     PAUSED,
     DRAINED,
     REPLACED_CALM,
     REPLACED_FAULT,
+    SILENT,
     RECEIPT_CALM,
     RECEIPT_FAULT,
     PUSH_CALM,
@@ -44,6 +50,8 @@ struct Delays {
     away: BTreeMap<String, (u64, &'static str)>,
     /// When somebody last set out to log in, by user and device.
     arriving: BTreeMap<(String, String), u64>,
+    /// Sessions that have fallen silent, and when.
+    silent: BTreeMap<String, u64>,
     /// First tries: when, and whether during faults.
     tried: BTreeMap<String, (u64, bool)>,
     /// Receipts that were counted.
@@ -84,9 +92,17 @@ impl Delays {
             }
             Fact::Closed { session, code, .. } => {
                 let Some(closed) = self.open.remove(session) else { return };
+                if let (NO_PONG, Some(since)) = (*code, self.silent.remove(session)) {
+                    self.add(SILENT, at - since);
+                }
                 let newer = self.arriving.get(&(closed.user, closed.device)).copied();
                 if let (REPLACED, Some(since)) = (*code, newer.filter(|since| *since > closed.since)) {
                     self.add(if self.faults == 0 { REPLACED_CALM } else { REPLACED_FAULT }, at - since);
+                }
+            }
+            Fact::Deaf { session, .. } => {
+                if self.open.get(session).is_some_and(|open| open.device == OTHER_DEVICE) {
+                    self.silent.insert(session.clone(), at);
                 }
             }
             Fact::Try { id, attempt: 1, .. } => {

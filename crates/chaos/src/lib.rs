@@ -9,6 +9,7 @@ mod bounds;
 mod cluster;
 mod delays;
 mod dice;
+mod drafts;
 mod fault;
 mod habits;
 mod have;
@@ -26,6 +27,7 @@ mod settings;
 mod user;
 mod wandering;
 mod workload;
+mod world;
 
 pub use outcome::Outcome;
 pub use plan::{Bus, Plan};

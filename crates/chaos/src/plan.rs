@@ -34,6 +34,9 @@ pub struct Plan {
 const SEEDS: u64 = 1_000_000;
 
 impl Plan {
+    /// A seed and seconds whose schedule holds every kind of fault.
+    pub const EVERY_KIND: (u64, u64) = (7, 90);
+
     /// A seed by chance.
     pub fn any_seed() -> u64 {
         // The standard library draws the keys of its hash maps from the system's randomness.

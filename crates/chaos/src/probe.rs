@@ -14,7 +14,7 @@ use crate::cluster::Cluster;
 use crate::habits;
 use crate::have::Have;
 use crate::session::{Command, News, Opening, held};
-use crate::user::World;
+use crate::world::World;
 
 /// For two logins and a message on a healthy cluster, in a debug build on two busy cores.
 const PROBE_DEADLINE: Duration = Duration::from_secs(10);

@@ -148,6 +148,7 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
+    use crate::plan::Plan;
 
     fn draw(seed: u64, seconds: u64) -> Schedule {
         let time = Duration::from_secs(seconds);
@@ -173,13 +174,21 @@ mod tests {
         }
     }
 
+    fn kinds(schedule: &Schedule) -> BTreeSet<String> {
+        let names = schedule.big.iter().map(|planned| planned.fault.to_string());
+        names.map(|name| name.trim_end_matches(|last: char| last.is_ascii_digit()).to_owned()).collect()
+    }
+
+    #[test]
+    fn the_seed_that_is_run_every_time_holds_every_kind_of_fault() {
+        let schedule = draw(Plan::EVERY_KIND.0, Plan::EVERY_KIND.1);
+        assert_eq!(kinds(&schedule).len(), Fault::big(|| 0, 0).len(), "{schedule}");
+        let small = |kind: &str| schedule.small.iter().any(|fault| fault.fault.to_string().starts_with(kind));
+        assert!(small("cut") && small("stall"), "{schedule}");
+    }
+
     #[test]
     fn five_minutes_hold_every_kind_of_fault() {
-        let names = |schedule: &Schedule| {
-            let names = schedule.big.iter().map(|planned| planned.fault.to_string());
-            names.map(|name| name.trim_end_matches(|last: char| last.is_ascii_digit()).to_owned()).collect()
-        };
-        let kinds: BTreeSet<String> = names(&draw(1, 300));
-        assert_eq!(kinds.len(), Fault::big(|| 0, 0).len());
+        assert_eq!(kinds(&draw(1, 300)).len(), Fault::big(|| 0, 0).len());
     }
 }

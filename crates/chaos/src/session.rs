@@ -38,6 +38,8 @@ pub(crate) enum Command {
     Say(String),
     /// Read nothing for so long.
     BeDeaf(Duration),
+    /// Say nothing any more, not even that it is there: so a node sees a client whose network is gone.
+    FallSilent,
     /// Leave politely.
     Leave,
     /// Go without a word.
@@ -92,6 +94,7 @@ struct Session {
     commands: mpsc::Receiver<Command>,
     key: u64,
     news: mpsc::Sender<(u64, News)>,
+    is_silent: bool,
 }
 
 impl Heads {
@@ -117,7 +120,7 @@ impl Opening {
     /// Opens the session and lives it to its end.
     pub(crate) async fn live(self) {
         let (key, news) = (self.key, self.news.clone());
-        if let Ok(Some(session)) = timeout(OPEN_DEADLINE, self.open()).await {
+        if let Some(session) = self.open().await {
             session.live().await;
         }
         // A user who is gone needs no news.
@@ -126,6 +129,43 @@ impl Opening {
 
     /// A welcomed session that has said what it holds; `None` where it is refused or lost.
     async fn open(self) -> Option<Session> {
+        // What is opened is written down as opened, and from there on nothing is given up without a word.
+        let (socket, welcome) = timeout(OPEN_DEADLINE, self.welcomed()).await.ok().flatten()?;
+        let session = text_of(&welcome, "session");
+        self.facts.record(Fact::Opened {
+            user: self.user.clone(),
+            session: session.clone(),
+            device: self.device.to_owned(),
+            node: welcome["node"].as_str().map(str::to_owned),
+            resumed: self.have.is_some(),
+        });
+        let Self { key, user, have, facts, heads, news, commands, .. } = self;
+        let mut opened = Session {
+            socket,
+            user,
+            session: session.clone(),
+            have,
+            facts,
+            heads,
+            commands,
+            key,
+            news,
+            is_silent: false,
+        };
+        if let Some(have) = &opened.have {
+            let have = held(have).to_json();
+            let hello = json!({ "type": "hello", "id": "hello", "epoch": welcome["epoch"], "have": have });
+            if !opened.say(&hello.to_string()).await {
+                opened.over(NO_CLOSE);
+                return None;
+            }
+        }
+        opened.tell(News::Opened { session }).await;
+        Some(opened)
+    }
+
+    /// A socket on which `welcome` came, and that.
+    async fn welcomed(&self) -> Option<(RawClient, Value)> {
         let resume = if self.have.is_some() { "&resume=1" } else { "" };
         let url = format!("ws://{}/ws/{}?device={}{resume}", self.door, self.user, self.device);
         let (user, device) = (self.user.clone(), self.device.to_owned());
@@ -142,31 +182,8 @@ impl Opening {
         };
         socket.answers_pings = false;
         let Ok(Message::Text(text)) = socket.next_data(FOR_EVER).await else { return None };
-        let welcome: Value = parsed(&text);
-        if welcome["type"] != "welcome" {
-            return None;
-        }
-        let session = text_of(&welcome, "session");
-        self.facts.record(Fact::Opened {
-            user: self.user.clone(),
-            session: session.clone(),
-            device: self.device.to_owned(),
-            node: welcome["node"].as_str().map(str::to_owned),
-            resumed: self.have.is_some(),
-        });
-        let Self { key, user, have, facts, heads, news, commands, .. } = self;
-        let mut opened =
-            Session { socket, user, session: session.clone(), have, facts, heads, commands, key, news };
-        if let Some(have) = &opened.have {
-            let have = held(have).to_json();
-            let hello = json!({ "type": "hello", "id": "hello", "epoch": welcome["epoch"], "have": have });
-            if !opened.say(&hello.to_string()).await {
-                opened.over(NO_CLOSE);
-                return None;
-            }
-        }
-        opened.tell(News::Opened { session }).await;
-        Some(opened)
+        let welcome = parsed(&text);
+        (welcome["type"] == "welcome").then_some((socket, welcome))
     }
 }
 
@@ -184,7 +201,7 @@ impl Session {
                     match came {
                         Ok(Message::Text(text)) => self.hear(&text).await,
                         Ok(Message::Ping(payload)) => {
-                            if !self.write(&Frame::pong(&payload)).await {
+                            if !self.is_silent && !self.write(&Frame::pong(&payload)).await {
                                 return self.over(NO_CLOSE);
                             }
                         }
@@ -201,6 +218,7 @@ impl Session {
                     }
                 }
                 command = self.commands.recv() => match command {
+                    Some(Command::Say(_)) if self.is_silent => {}
                     Some(Command::Say(text)) => if !self.say(&text).await {
                         return self.over(NO_CLOSE);
                     },
@@ -209,6 +227,11 @@ impl Session {
                             return;
                         }
                         (heard_at, asked) = (Instant::now(), false);
+                    }
+                    Some(Command::FallSilent) => {
+                        let (user, session) = (self.user.clone(), self.session.clone());
+                        self.facts.record(Fact::Deaf { user, session });
+                        self.is_silent = true;
                     }
                     Some(Command::Leave) => {
                         self.over(GOING);
@@ -220,7 +243,7 @@ impl Session {
                         return self.socket.vanish();
                     }
                 },
-                () = sleep_until(patience) => {
+                () = sleep_until(patience), if !self.is_silent => {
                     if asked || !self.say(r#"{"type":"ping"}"#).await {
                         self.over(NO_CLOSE);
                         return self.socket.vanish();
@@ -240,7 +263,7 @@ impl Session {
                 () = sleep_until(end) => return true,
                 command = self.commands.recv() => match command {
                     Some(Command::Say(text)) if self.say(&text).await => {}
-                    Some(Command::BeDeaf(_)) => {}
+                    Some(Command::BeDeaf(_) | Command::FallSilent) => {}
                     Some(Command::Say(_) | Command::Leave | Command::Vanish) | None => {
                         self.over(NO_CLOSE);
                         return false;

@@ -4,33 +4,32 @@
 //! A message without an answer, or with one that invites to try again, is sent again under its first id, on whatever session is there.
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use testkit::judge::{Fact, Facts, Payload};
-use tokio::sync::{mpsc, watch};
+use testkit::judge::{Fact, Payload};
+use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
 use crate::dice::Dice;
+use crate::drafts::Drafts;
 use crate::habits::{self, TICK};
 use crate::have::Have;
-use crate::session::{Command, Heads, News, Opening, held};
+use crate::session::{Command, News, Opening, held};
 use crate::wandering::Wandering;
+use crate::world::{Phase, Status, World};
 
-/// A send without an answer is sent again after this time.
-const ANSWER_PATIENCE: Duration = Duration::from_secs(6);
 /// The pause before a login that follows a failed one.
 const LOGIN_PAUSE: (Duration, Duration) = (Duration::from_millis(100), Duration::from_millis(700));
-/// An error that invites to try again without saying when, and the longest pause that is kept.
-const RETRY_PAUSE: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(2));
 /// For how long a user reads nothing.
 const DEAF: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(3));
 /// Of 1,000 departures, so many are without a word.
 const VANISHES: usize = 500;
+/// Of 1,000 other devices that are put away, so many are without a word and without an end of the connection.
+const FALLS_SILENT: usize = 300;
 /// Of 1,000 second logins, so many are two at once.
 const TWO_AT_ONCE: usize = 300;
 /// What waits for a session to send it; a session that takes nothing for so long is given up by itself.
@@ -43,51 +42,6 @@ const FILL_BYTES_MAX: usize = 120;
 const PAGE_ITEMS_MAX: u64 = 200;
 /// The device that resumes, and the other one, which does not.
 const DEVICES: [&str; 2] = ["web", "ios"];
-
-/// What all users do now.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Phase {
-    /// They log in.
-    Arriving,
-    /// They do what people do.
-    Traffic,
-    /// Nothing new: what is without an answer gets one.
-    Finishing,
-    /// Each logs in once more, resumes, and fetches what is left to fetch.
-    Recalling,
-    /// Each leaves.
-    Leaving,
-}
-
-/// What others want to know of a user.
-#[derive(Debug)]
-pub(crate) struct Status {
-    /// Whose.
-    pub(crate) user: String,
-    /// Sends and requests without an answer.
-    pub(crate) waiting: AtomicUsize,
-    /// Whether the first device is logged in.
-    pub(crate) online: AtomicBool,
-    /// Whether it has come back for the last time and holds everything.
-    pub(crate) caught_up: AtomicBool,
-    /// What the first device holds.
-    pub(crate) have: Arc<Mutex<Have>>,
-}
-
-/// What a user knows of the world.
-#[derive(Clone)]
-pub(crate) struct World {
-    /// The run, part of every message.
-    pub(crate) run: String,
-    /// Where the gateways are.
-    pub(crate) doors: Vec<SocketAddr>,
-    /// Whom everybody tells.
-    pub(crate) facts: Arc<Facts>,
-    /// What the highest messages are.
-    pub(crate) heads: Arc<Heads>,
-    /// What all users do now.
-    pub(crate) phase: watch::Receiver<Phase>,
-}
 
 /// One user.
 pub(crate) struct User {
@@ -102,7 +56,7 @@ pub(crate) struct User {
     news: mpsc::Receiver<(u64, News)>,
     next_key: u64,
     written: u64,
-    drafts: BTreeMap<String, Draft>,
+    drafts: Drafts,
     wandering: Option<Wandering>,
     groups: Vec<String>,
     login_at: Instant,
@@ -115,17 +69,6 @@ struct Handle {
     commands: mpsc::Sender<Command>,
     /// Its id, once it is open.
     session: Option<String>,
-}
-
-/// A message that is not answered for good.
-struct Draft {
-    payload: Payload,
-    to: Value,
-    attempt: u32,
-    /// Where it was sent last, and since when an answer is waited for.
-    under_way: Option<(u64, Instant)>,
-    /// Not to be sent before.
-    due: Instant,
 }
 
 impl User {
@@ -161,7 +104,7 @@ impl User {
             news,
             next_key: 0,
             written: 0,
-            drafts: BTreeMap::new(),
+            drafts: Drafts::default(),
             wandering,
             groups,
             login_at: Instant::now(),
@@ -242,8 +185,10 @@ impl User {
             }
         }
         if self.comes_to_mind(habits::OTHER_DEVICE_EVERY) {
-            match self.sessions.iter().find(|(_, handle)| handle.device == 1) {
-                Some((key, _)) => self.tell(*key, Command::Leave),
+            let other = self.sessions.iter().find(|(_, handle)| handle.device == 1).map(|(key, _)| *key);
+            match other {
+                Some(key) if self.dice.chance(FALLS_SILENT) => self.tell(key, Command::FallSilent),
+                Some(key) => self.tell(key, Command::Leave),
                 None => self.open(1),
             }
         }
@@ -310,8 +255,11 @@ impl User {
             }
             News::Came(frame) => self.hear_frame(key, &frame),
             News::Ended => {
-                self.give_up_on(key);
                 self.sessions.remove(&key);
+                self.drafts.lost(key, &self.name, &self.world.facts);
+                if let Some(wandering) = &mut self.wandering {
+                    wandering.lost(key);
+                }
                 self.login_at = Instant::now() + self.dice.between(LOGIN_PAUSE.0, LOGIN_PAUSE.1);
             }
         }
@@ -320,10 +268,10 @@ impl User {
     fn hear_frame(&mut self, key: u64, frame: &Value) {
         let id = frame["id"].as_str().unwrap_or_default();
         match frame["type"].as_str() {
-            Some("receipt") => self.drafts.retain(|_, draft| draft.payload.id() != id),
+            Some("receipt") => self.drafts.receipted(id),
             Some("error") => {
                 let retry = frame["retry_ms"].as_u64().map(Duration::from_millis);
-                self.refused(id, retry);
+                self.drafts.refused(id, retry);
                 if let Some(wandering) = &mut self.wandering {
                     wandering.refused(id, retry.is_some(), &self.name, &self.world.facts);
                 }
@@ -340,34 +288,16 @@ impl User {
         }
     }
 
-    fn refused(&mut self, id: &str, retry: Option<Duration>) {
-        let Some((conversation, draft)) = self.drafts.iter_mut().find(|(_, draft)| draft.payload.id() == id)
-        else {
-            return;
-        };
-        match retry {
-            Some(pause) => {
-                draft.under_way = None;
-                draft.due = Instant::now() + pause.clamp(RETRY_PAUSE.0, RETRY_PAUSE.1);
-            }
-            None => {
-                let conversation = conversation.clone();
-                self.drafts.remove(&conversation);
-            }
-        }
-    }
-
     /// Writes to somebody to whom nothing is under way.
     fn write(&mut self) {
         let (conversation, to) = self.somebody();
-        if self.drafts.contains_key(&conversation) {
+        if self.drafts.has(&conversation) {
             return;
         }
         self.written += 1;
         let fill = self.dice.below(FILL_BYTES_MAX);
         let payload = Payload::filled(&self.world.run, &self.name, self.written, fill);
-        let draft = Draft { payload, to, attempt: 0, under_way: None, due: Instant::now() };
-        self.drafts.insert(conversation, draft);
+        self.drafts.add(conversation, to, payload);
     }
 
     fn somebody(&mut self) -> (String, Value) {
@@ -384,59 +314,9 @@ impl User {
     }
 
     fn send_what_is_due(&mut self) {
-        let now = Instant::now();
         let Some(key) = self.open_on(0) else { return };
         let Some(Handle { session: Some(session), commands, .. }) = self.sessions.get(&key) else { return };
-        for (conversation, draft) in &mut self.drafts {
-            if let Some((at, since)) = draft.under_way {
-                if now < since + ANSWER_PATIENCE {
-                    continue;
-                }
-                let session = self.sessions.get(&at).and_then(|handle| handle.session.clone());
-                self.world.facts.record(Fact::Unknown {
-                    user: self.name.clone(),
-                    session: session.unwrap_or_default(),
-                    id: draft.payload.id(),
-                });
-                draft.under_way = None;
-            }
-            if now < draft.due {
-                continue;
-            }
-            let Ok(place) = commands.try_reserve() else { continue };
-            draft.attempt += 1;
-            draft.under_way = Some((key, now));
-            let id = draft.payload.id();
-            self.world.facts.record(Fact::Try {
-                user: self.name.clone(),
-                session: session.clone(),
-                id: id.clone(),
-                conversation: conversation.clone(),
-                attempt: draft.attempt,
-            });
-            let (to, content) = (&draft.to, draft.payload.to_json());
-            place.send(Command::Say(format!(
-                r#"{{"type":"send","id":"{id}","to":{to},"content":{content}}}"#
-            )));
-        }
-    }
-
-    /// Whatever was sent on this session gets no answer any more.
-    fn give_up_on(&mut self, key: u64) {
-        let session = self.sessions.get(&key).and_then(|handle| handle.session.clone()).unwrap_or_default();
-        for draft in self.drafts.values_mut() {
-            if draft.under_way.is_some_and(|(at, _)| at == key) {
-                draft.under_way = None;
-                self.world.facts.record(Fact::Unknown {
-                    user: self.name.clone(),
-                    session: session.clone(),
-                    id: draft.payload.id(),
-                });
-            }
-        }
-        if let Some(wandering) = &mut self.wandering {
-            wandering.lost(key);
-        }
+        self.drafts.send((key, session), commands, &self.name, &self.world.facts);
     }
 
     fn mark_read(&mut self) {
@@ -502,7 +382,7 @@ impl User {
         let comes_to_mind = phase == Phase::Traffic && self.comes_to_mind(habits::WANDER_EVERY);
         let main = self.open_on(0);
         let Some(wandering) = &mut self.wandering else { return };
-        let is_writing = self.drafts.contains_key(&wandering.conversation());
+        let is_writing = self.drafts.has(&wandering.conversation());
         if comes_to_mind && !is_writing {
             wandering.decide(&self.name, &self.world.facts);
         }

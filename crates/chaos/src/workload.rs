@@ -12,7 +12,8 @@ use tokio::task::JoinSet;
 use crate::cluster::Cluster;
 use crate::habits::{self, USERS};
 use crate::session::{Heads, held};
-use crate::user::{Phase, Status, User, World};
+use crate::user::User;
+use crate::world::{Phase, Status, World};
 
 /// Forty logins at once, in a debug build on two busy cores.
 const ARRIVING_DEADLINE: Duration = Duration::from_secs(30);

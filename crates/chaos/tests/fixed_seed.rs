@@ -4,11 +4,8 @@
 
 mod stage;
 
-/// A seed whose schedule holds every kind of fault.
-const SEED: u64 = 7;
-const SECONDS: u64 = 90;
-
 #[tokio::test]
 async fn the_cluster_keeps_its_word_through_every_kind_of_fault() {
-    stage::run(SEED, SECONDS, chaos::Bus::RocketMq).await;
+    let (seed, seconds) = chaos::Plan::EVERY_KIND;
+    stage::run(seed, seconds, chaos::Bus::RocketMq).await;
 }
