@@ -229,6 +229,10 @@ struct Emptied<'a>(&'a CatchUp);
 
 impl Drop for Emptied<'_> {
     fn drop(&mut self) {
+        // A reader that fails must not cost the others what they have still to read.
+        if std::thread::panicking() {
+            return;
+        }
         let waiting = std::mem::take(&mut *self.0.waiting.lock().unwrap_or_else(PoisonError::into_inner));
         drop(waiting);
     }

@@ -100,3 +100,14 @@ impl Hub {
         self.shards[idx].lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+/// Sessions go in one order with it: with the last of a session its socket closes, and clients of a crashed node notice one after the other.
+impl Drop for Hub {
+    fn drop(&mut self) {
+        let all = self.all();
+        for shard in &self.shards {
+            shard.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        }
+        drop(all);
+    }
+}
