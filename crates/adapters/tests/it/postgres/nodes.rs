@@ -65,23 +65,26 @@ async fn the_same_sends_through_two_nodes_at_once_are_kept_once() {
 /// One id, said to other people through other nodes: the rows of the conversations do not hold these apart.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn one_id_for_several_people_through_several_nodes_is_kept_for_one_of_them() {
+    const ROUNDS: usize = 6;
+    const SENDS: usize = 240;
     let url = fresh_database("conflict").await;
     let nodes = open_nodes(&url, 3).await;
     let before = deadlocks(&url).await;
-    for round in 0..20 {
+    for round in 0..ROUNDS {
+        // One conversation a node, so that what it says is one transaction with many rows.
         let send = |node: usize, id: usize| {
-            let to = user(&format!("to-{node}-{}", id % 3));
+            let to = user(&format!("to-{node}"));
             nodes[node].append(draft("1", to, &format!("{round}-{id}"), node as u64))
         };
         // In opposite orders, so that two of them are likely to hold what the other wants.
         let (one, other, third) = tokio::join!(
-            join_all((0..30).map(|id| send(0, id))),
-            join_all((0..30).rev().map(|id| send(1, id))),
-            join_all((0..30).map(|id| send(2, (id * 7) % 30)))
+            join_all((0..SENDS).map(|id| send(0, id))),
+            join_all((0..SENDS).rev().map(|id| send(1, id))),
+            join_all((0..SENDS).map(|id| send(2, (id * 7) % SENDS)))
         );
-        for id in 0..30 {
-            let third = third.iter().enumerate().find(|(place, _)| (place * 7) % 30 == id).unwrap().1;
-            let answers = [one.get(id).unwrap(), other.get(29 - id).unwrap(), third];
+        for id in 0..SENDS {
+            let third = third.iter().enumerate().find(|(place, _)| (place * 7) % SENDS == id).unwrap().1;
+            let answers = [one.get(id).unwrap(), other.get(SENDS - 1 - id).unwrap(), third];
             let kept = answers.iter().filter(|answer| answer.is_ok()).count();
             let denied = |answer: &&_| matches!(answer, Err(StoreError::Denied(Denied::Conflict)));
             assert_eq!((kept, answers.into_iter().filter(denied).count()), (1, 2), "{round}-{id}");
