@@ -5,7 +5,7 @@
 use std::io::{self, IoSlice, Read};
 use std::net::Shutdown;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 
 use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
@@ -52,6 +52,14 @@ impl Socket {
         match self {
             Socket::Tcp(socket) => socket.try_write_vectored(slices),
             Socket::Memory(socket) => socket.try_write_vectored(slices),
+        }
+    }
+
+    /// Lets go of the task that waited here last to read: what has ended would otherwise be held in memory for as long as the socket lives.
+    pub(crate) fn forget_reader(&self) {
+        if let Socket::Tcp(socket) = self {
+            // Nobody is woken by this waker, and it takes the place of the other; where something has come already nothing is replaced.
+            let _whether_readable = socket.poll_read_ready(&mut Context::from_waker(Waker::noop()));
         }
     }
 

@@ -22,6 +22,8 @@ pub async fn upgraded(on_upgrade: OnUpgrade) -> io::Result<(Socket, Bytes)> {
     let parts = upgraded
         .downcast::<TokioIo<Socket>>()
         .map_err(|_| io::Error::other("the upgraded connection is not a plain socket"))?;
+    let socket = parts.io.into_inner();
+    socket.forget_reader();
     // A copy, so that a few bytes, or none, do not keep the whole buffer of the handshake alive.
-    Ok((parts.io.into_inner(), Bytes::copy_from_slice(&parts.read_buf)))
+    Ok((socket, Bytes::copy_from_slice(&parts.read_buf)))
 }

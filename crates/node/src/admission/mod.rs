@@ -7,6 +7,8 @@ mod ask;
 pub mod auth;
 
 use std::convert::Infallible;
+use std::future::Future;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -253,25 +255,22 @@ impl Admission {
         if let Some(code) = refused {
             session.apply(Event::Evict(code), Instant::now());
         }
-        let greeting = async {
-            if claimed {
-                self.arriving.greet(&session).await;
-            }
-            std::future::pending::<()>().await;
-        };
-        let leaving = async {
-            self.stop.cancelled().await;
-            session.apply(Event::Evict(CloseCode::Draining), Instant::now());
-            std::future::pending::<()>().await;
-        };
         let desk = self.desk.clone();
-        let task = SessionTask::new(&session, &*desk).run(socket, &first);
+        let mut task = std::pin::pin!(SessionTask::new(&session, &*desk).run(socket, &first));
+        // Boxed, and gone once it is done: a session does not carry the room for it through its life.
+        let mut greeting = claimed.then(|| Box::pin(self.arriving.greet(&session)));
+        let mut leaving = Some(Box::pin(self.stop.cancelled()));
         // Greeted while its first frames are read: what it asks for early is worked off like everything else.
-        let (code, by_client) = tokio::select! {
-            biased;
-            ended = task => ended,
-            () = greeting => return,
-            () = leaving => return,
+        let (code, by_client) = loop {
+            tokio::select! {
+                biased;
+                ended = &mut task => break ended,
+                () = done(&mut greeting) => greeting = None,
+                () = done(&mut leaving) => {
+                    leaving = None;
+                    session.apply(Event::Evict(CloseCode::Draining), Instant::now());
+                }
+            }
         };
         self.arriving.left(&session);
         drop(held);
@@ -301,6 +300,14 @@ fn same_user(identity: Identity, ask: &Ask) -> Result<Option<Identity>, Refusal>
         return Ok(Some(identity));
     }
     Err(Refusal::new(ErrorCode::Forbidden, "the path names another user"))
+}
+
+/// Waits for something that may be over; then for ever.
+async fn done(work: &mut Option<Pin<Box<impl Future<Output = ()>>>>) {
+    match work {
+        Some(work) => work.await,
+        None => std::future::pending().await,
+    }
 }
 
 /// Takes a session out again when its request is dropped in the middle of the claim.

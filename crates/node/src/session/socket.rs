@@ -81,7 +81,8 @@ impl<'a> SessionTask<'a> {
         loop {
             let ending = session.core().ending;
             if let Some(ending) = ending {
-                self.say_goodbye(socket, ending).await;
+                // Boxed, so that a session that lives does not carry the room for its end.
+                Box::pin(self.say_goodbye(socket, ending)).await;
                 return (ending.code, ending.by_client);
             }
             let blocked = session.core().writing == Writing::Blocked;

@@ -11,8 +11,9 @@ use crate::directory::{Binding, Claim, Claimed, DISPLACED_MAX, Displaced, Restor
 
 #[derive(Debug, Clone, Default)]
 pub(super) struct UserSlots {
-    bound: BTreeMap<Slot, Binding>,
-    displaced: BTreeMap<SessionId, Binding>,
+    /// Boxed, as those displaced are: a map keeps room for eleven, and nearly every user has one.
+    bound: BTreeMap<Slot, Box<Binding>>,
+    displaced: BTreeMap<SessionId, Box<Binding>>,
     generation_latest: u64,
 }
 
@@ -67,7 +68,8 @@ impl UserSlots {
     /// What the session had, and whether that was the slot.
     pub(super) fn release(&mut self, slot: &Slot, session: SessionId) -> (Option<Binding>, bool) {
         let held = self.bound.get(slot).is_some_and(|binding| binding.session == session);
-        (if held { self.vacate(slot) } else { self.displaced.remove(&session) }, held)
+        let leaver = if held { self.vacate(slot) } else { self.displaced.remove(&session) };
+        (leaver.map(|binding| *binding), held)
     }
 
     pub(super) fn forget(&mut self, session: SessionId, boot: &Boot) {
@@ -95,7 +97,7 @@ impl UserSlots {
     }
 
     pub(super) fn bound(&self) -> impl Iterator<Item = &Binding> {
-        self.bound.values()
+        self.bound.values().map(|binding| &**binding)
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -104,17 +106,17 @@ impl UserSlots {
 
     fn find_mut(&mut self, slot: &Slot, session: SessionId) -> Option<&mut Binding> {
         let bound = self.bound.get_mut(slot).filter(|binding| binding.session == session);
-        bound.or_else(|| self.displaced.get_mut(&session))
+        bound.or_else(|| self.displaced.get_mut(&session)).map(|binding| &mut **binding)
     }
 
     fn bind(&mut self, binding: Binding) {
         self.generation_latest = self.generation_latest.max(binding.generation);
-        if let Some(loser) = self.bound.insert(binding.slot.clone(), binding) {
+        if let Some(loser) = self.bound.insert(binding.slot.clone(), Box::new(binding)) {
             self.displaced.insert(loser.session, loser);
         }
     }
 
-    fn vacate(&mut self, slot: &Slot) -> Option<Binding> {
+    fn vacate(&mut self, slot: &Slot) -> Option<Box<Binding>> {
         let leaver = self.bound.remove(slot);
         let newest = |wanted: &dyn Fn(&Slot) -> bool| {
             let candidates = self.displaced.values().filter(|binding| wanted(&binding.slot));
@@ -135,6 +137,6 @@ impl UserSlots {
             boot: binding.boot.clone(),
             generation: binding.generation,
         };
-        self.displaced.values().map(told).collect()
+        self.displaced.values().map(|binding| told(binding)).collect()
     }
 }
