@@ -217,7 +217,12 @@ impl Cluster {
         };
         let (listener, dialer) = Listener::memory(address(node, moves), SOCKET_BYTES_MAX);
         let doors = Doors { ws: listener, api: None };
-        let launch = Launch::new(settings::of_node(node), self.0.seams.of_node(node), self.ambient(node, boot), self.events(node));
+        let launch = Launch::new(
+            settings::of_node(node),
+            self.0.seams.of_node(node),
+            self.ambient(node, boot),
+            self.events(node),
+        );
         let launch = points::sabotaged(launch, self.0.sabotage.as_deref());
         let cluster = self.clone();
         let launch = points::watched(launch, move |point| cluster.strikes(node, point));

@@ -67,21 +67,25 @@ fn many(words: &Words) -> bool {
     let mut summary = Summary::default();
     let mut is_same = true;
     let all = words.seeds.end - words.seeds.start;
-    run_many(words.seeds.clone(), |seed| words.plan(seed), |seed, outcome| {
-        summary.add(seed, &outcome);
-        if !outcome.is_good() && summary.failed.len() <= SHOWN_MAX {
-            show(words, seed, &outcome);
-        }
-        if words.twice {
-            is_same &= is_the_same(words, seed, &outcome);
-        }
-        if told.elapsed() >= PROGRESS_EVERY {
-            told = Instant::now();
-            let (runs, failed) = (summary.runs, summary.failed.len());
-            println!("{runs} of {all} runs, {failed} failed, {:.0?}", began.elapsed());
-        }
-        true
-    });
+    run_many(
+        words.seeds.clone(),
+        |seed| words.plan(seed),
+        |seed, outcome| {
+            summary.add(seed, &outcome);
+            if !outcome.is_good() && summary.failed.len() <= SHOWN_MAX {
+                show(words, seed, &outcome);
+            }
+            if words.twice {
+                is_same &= is_the_same(words, seed, &outcome);
+            }
+            if told.elapsed() >= PROGRESS_EVERY {
+                told = Instant::now();
+                let (runs, failed) = (summary.runs, summary.failed.len());
+                println!("{runs} of {all} runs, {failed} failed, {:.0?}", began.elapsed());
+            }
+            true
+        },
+    );
     summary.failed.sort_unstable();
     print!("{summary}");
     println!("{:.1?}", began.elapsed());

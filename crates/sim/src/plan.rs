@@ -43,8 +43,7 @@ impl Plan {
     /// The plan of a seed.
     pub fn of(seed: u64, minutes: u64, nodes: usize) -> Plan {
         let length = Duration::from_secs(minutes * 60);
-        let mut plan =
-            Plan { seed, length, nodes, users: 12, groups: 3, sabotage: None, faults: Vec::new() };
+        let mut plan = Plan { seed, length, nodes, users: 12, groups: 3, sabotage: None, faults: Vec::new() };
         plan.faults = plan.schedule();
         plan
     }

@@ -59,7 +59,8 @@ pub fn table() -> String {
         ("a second of an idle node", |counted| &counted.idle),
     ];
     for (name, of) in kinds {
-        section(&mut table, name, &counted, of).unwrap_or_else(|error| panic!("a text takes no text: {error}"));
+        section(&mut table, name, &counted, of)
+            .unwrap_or_else(|error| panic!("a text takes no text: {error}"));
     }
     table
 }

@@ -142,11 +142,13 @@ impl Weather {
                     0 => Carriage::Denied,
                     _ => Carriage::Twice(dice.ms(0, 3_000)),
                 },
-                Fault::BusDelays { percent } if dice.percent(*percent) => Carriage::Late(match dice.below(20) {
-                    0 => dice.secs(25, 45),
-                    1..=3 => dice.ms(500, 8_000),
-                    _ => dice.ms(1, 400),
-                }),
+                Fault::BusDelays { percent } if dice.percent(*percent) => {
+                    Carriage::Late(match dice.below(20) {
+                        0 => dice.secs(25, 45),
+                        1..=3 => dice.ms(500, 8_000),
+                        _ => dice.ms(1, 400),
+                    })
+                }
                 _ => carriage,
             };
         }

@@ -31,7 +31,8 @@ pub struct Words {
 }
 
 /// How it is called.
-pub const USAGE: &str = "usage: cargo xtask sim [--seed N | --seeds N | --seeds A..B] [--minutes N] [--nodes N] [--sabotage NAME]
+pub const USAGE: &str =
+    "usage: cargo xtask sim [--seed N | --seeds N | --seeds A..B] [--minutes N] [--nodes N] [--sabotage NAME]
                        [--facts FILE] [--twice] [--calm] [--only 0,3,7] [--shrink] [--scale]
   --seed N         one run: its schedule, its verdict
   --seeds N, A..B  many runs over all cores (default: 200)
@@ -81,6 +82,7 @@ impl Words {
                 "--calm" => read.calm = true,
                 "--shrink" => read.shrink = true,
                 "--scale" => read.scale = true,
+                "--help" | "help" => return Err("what it can be told:".to_owned()),
                 other => return Err(format!("`{other}` is no word of this verb")),
             }
         }

@@ -44,17 +44,42 @@ fn two_hundred_seeds_of_ten_minutes_keep_their_word_and_each_saw_enough() {
     let counts = summary.counts();
     assert!(counts.old_receipts > 0 && counts.caught_up > 0, "{summary}");
     let kinds = [
-        "crash", "crash-at", "drain", "directory-hangs", "directory-away", "directory-flaky", "directory-wiped",
-        "directory-fails-over", "bus-away", "bus-refuses", "inbox-dead", "bus-loses", "bus-repeats", "bus-delays",
-        "store-away", "store-hangs", "store-flaky", "store-slow",
+        "crash",
+        "crash-at",
+        "drain",
+        "directory-hangs",
+        "directory-away",
+        "directory-flaky",
+        "directory-wiped",
+        "directory-fails-over",
+        "bus-away",
+        "bus-refuses",
+        "inbox-dead",
+        "bus-loses",
+        "bus-repeats",
+        "bus-delays",
+        "store-away",
+        "store-hangs",
+        "store-flaky",
+        "store-slow",
     ];
     for kind in kinds {
         assert!(summary.faults(kind) > 0, "no {kind}: {summary}");
     }
     let events = [
-        "caught_up", "head_remembered", "boot_vanished", "boot_reaped", "lease_lost", "bindings_restored",
-        "sessions_displaced", "envelope_expired", "envelope_misplaced", "inbox_was_deaf", "directory_back",
-        "crashed_at_a_point", "members_changed",
+        "caught_up",
+        "head_remembered",
+        "boot_vanished",
+        "boot_reaped",
+        "lease_lost",
+        "bindings_restored",
+        "sessions_displaced",
+        "envelope_expired",
+        "envelope_misplaced",
+        "inbox_was_deaf",
+        "directory_back",
+        "crashed_at_a_point",
+        "members_changed",
     ];
     for event in events {
         assert!(summary.said(event) > 0, "no {event}: {summary}");

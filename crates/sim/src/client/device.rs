@@ -97,6 +97,7 @@ impl Device {
         let resumes = resume && !self.memory.have().is_empty();
         let resume = if resumes { "&resume=1" } else { "" };
         let path = format!("/ws/{}?device={}{resume}", self.user, self.name);
+        self.note(Fact::Arriving { user: self.user.clone(), device: self.name.clone() });
         let (line, welcome) = Line::open(&self.stage, node, &path, "trunkline.v1").await?;
         Some(Sitting::begin(self, line, &welcome, resumes))
     }

@@ -95,7 +95,8 @@ mod tests {
         let heard = Heard::read(welcome);
         assert_eq!((heard.kind, heard.session), ("welcome", Some("s")));
         assert_eq!(heard.unread_heads(), [("d:1:2".to_owned(), 17)]);
-        let error = Heard::read(r#"{"type":"error","id":"c1","code":"unavailable","reason":"r","retry_ms":500}"#);
+        let error =
+            Heard::read(r#"{"type":"error","id":"c1","code":"unavailable","reason":"r","retry_ms":500}"#);
         assert_eq!((error.error_code(), error.retry_ms), ("unavailable", Some(500)));
     }
 }

@@ -18,6 +18,9 @@ pub struct Line {
     raw: RawClient,
 }
 
+/// How the first frame of a session that may stay begins.
+const WELCOME: &str = r#"{"type":"welcome","#;
+
 /// What came over a line.
 #[derive(Debug)]
 pub enum Came {
@@ -53,7 +56,9 @@ impl Line {
                 return Some(String::new());
             }
             match line.next().await {
-                Came::Text(welcome) => Some(welcome),
+                Came::Text(welcome) if welcome.starts_with(WELCOME) => Some(welcome),
+                // Replaced, or turned away, before it was welcome.
+                Came::Text(_) => None,
                 Came::Closed(_) | Came::Cut | Came::Ping(_) => None,
             }
         };
@@ -100,9 +105,7 @@ impl Line {
         if self.raw.send(&Frame::close(1000, "")).await.is_err() {
             return;
         }
-        let answered = async {
-            while let Came::Text(_) | Came::Ping(_) = self.next().await {}
-        };
+        let answered = async { while let Came::Text(_) | Came::Ping(_) = self.next().await {} };
         // A node that does not answer is left without it.
         timeout(Duration::from_secs(3), answered).await.ok();
     }

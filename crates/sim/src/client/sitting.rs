@@ -83,7 +83,8 @@ impl<'a> Sitting<'a> {
                     user: device.user.clone(),
                     session: session.clone(),
                     conversation: conversation.clone(),
-                    after: 0,
+                    // 0 would tell the judge that the node has it forget everything.
+                    after: holds.max(1),
                     head,
                 });
                 device.memory.told_behind(&conversation, None, head);
@@ -218,7 +219,8 @@ impl<'a> Sitting<'a> {
             "error" => return self.error(&heard).await,
             "page" => return self.page(&heard).await,
             "behind" => {
-                let (conversation, after) = (heard.conversation.unwrap_or_default(), heard.after.unwrap_or(0));
+                let (conversation, after) =
+                    (heard.conversation.unwrap_or_default(), heard.after.unwrap_or(0));
                 let head = heard.head.unwrap_or(0);
                 self.note_behind(conversation, after, head);
                 self.device.memory.told_behind(conversation, Some(after), head);
@@ -245,7 +247,8 @@ impl<'a> Sitting<'a> {
         let seen = Payload::seen(heard.content.map_or("", |content| content.get()));
         let intact = seen.intact && heard.from == Some(&*seen.from);
         let (user, session) = (self.device.user.clone(), self.session.clone());
-        let (conversation, message_id) = (conversation.to_owned(), heard.message_id.unwrap_or_default().to_owned());
+        let (conversation, message_id) =
+            (conversation.to_owned(), heard.message_id.unwrap_or_default().to_owned());
         let (from, id) = (seen.from, seen.id);
         self.device.note(match fetched {
             true => Fact::Fetched { user, session, conversation, seq, message_id, from, id, intact },
@@ -254,7 +257,9 @@ impl<'a> Sitting<'a> {
     }
 
     fn receipt(&mut self, heard: &Heard<'_>) {
-        let (Some(id), Some(conversation), Some(seq)) = (heard.id, heard.conversation, heard.seq) else { return };
+        let (Some(id), Some(conversation), Some(seq)) = (heard.id, heard.conversation, heard.seq) else {
+            return;
+        };
         self.device.note(Fact::Receipt {
             user: self.device.user.clone(),
             session: self.session.clone(),
@@ -466,7 +471,11 @@ impl<'a> Sitting<'a> {
         }
         let joins = !device.member_of.contains(&group);
         let (of, user) = (group.clone(), device.user.clone());
-        device.note(if joins { Fact::Joining { group: of, user } } else { Fact::Leaving { group: of, user } });
+        device.note(if joins {
+            Fact::Joining { group: of, user }
+        } else {
+            Fact::Leaving { group: of, user }
+        });
         device.wish = Some(Wish { group, joins, is_asked: false });
         true
     }

@@ -33,7 +33,8 @@ impl<T: Directory> Directory for Faulty<T> {
 
     async fn renew(&self, lease: &Lease, ttl: Duration) -> Result<Renewed, PortError> {
         let (inner, asked) = (self.inner.clone(), lease.clone());
-        let renewed = self.ask_directory("renew a lease", async move { inner.renew(&asked, ttl).await }).await?;
+        let renewed =
+            self.ask_directory("renew a lease", async move { inner.renew(&asked, ttl).await }).await?;
         if self.failovers.is_news_to(lease.boot.nonce) {
             let why = "another server answers".to_owned();
             return Ok(Renewed { outcome: RenewOutcome::Lost { why }, ..renewed });
@@ -63,7 +64,8 @@ impl<T: Directory> Directory for Faulty<T> {
 
     async fn restore(&self, bindings: &[Binding], deadline_us: u64) -> Result<Vec<Restored>, PortError> {
         let (inner, bindings) = (self.inner.clone(), bindings.to_vec());
-        self.ask_directory("write bindings again", async move { inner.restore(&bindings, deadline_us).await }).await
+        self.ask_directory("write bindings again", async move { inner.restore(&bindings, deadline_us).await })
+            .await
     }
 
     async fn release(&self, user: &UserId, slot: &Slot, session: SessionId) -> Result<Released, PortError> {
@@ -73,7 +75,8 @@ impl<T: Directory> Directory for Faulty<T> {
 
     async fn forget(&self, user: &UserId, session: SessionId, boot: &Boot) -> Result<(), PortError> {
         let (inner, user, boot) = (self.inner.clone(), user.clone(), boot.clone());
-        self.ask_directory("forget a dead session", async move { inner.forget(&user, session, &boot).await }).await
+        self.ask_directory("forget a dead session", async move { inner.forget(&user, session, &boot).await })
+            .await
     }
 
     async fn locate(&self, users: &[UserId]) -> Result<Vec<Vec<Binding>>, PortError> {
@@ -83,7 +86,8 @@ impl<T: Directory> Directory for Faulty<T> {
 
     async fn request_evictions(&self, evictions: &[(Boot, Eviction)]) -> Result<(), PortError> {
         let (inner, evictions) = (self.inner.clone(), evictions.to_vec());
-        self.ask_directory("request evictions", async move { inner.request_evictions(&evictions).await }).await
+        self.ask_directory("request evictions", async move { inner.request_evictions(&evictions).await })
+            .await
     }
 
     async fn add_interest(&self, interests: &[Interest]) -> Result<(), PortError> {
