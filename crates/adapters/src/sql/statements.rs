@@ -281,17 +281,11 @@ impl Insert {
         self.columns.iter().map(Column::name).collect::<Vec<_>>().join(", ")
     }
 
+    /// Its places have no numbers: SQLite would look each up among all before it, at its preparation and once more when it is bound.
     fn values(&self, rows: usize) -> String {
-        let mut text = format!("INSERT INTO {} ({}) VALUES ", self.table, self.names());
-        for row in 0..rows {
-            text.push_str(if row == 0 { "(" } else { ", (" });
-            for column in 1..=self.columns.len() {
-                let comma = if column == 1 { "$" } else { ", $" };
-                text.push_str(comma);
-                text.push_str(&(row * self.columns.len() + column).to_string());
-            }
-            text.push(')');
-        }
+        let row = format!("({})", vec!["?"; self.columns.len()].join(", "));
+        let rows = vec![row; rows].join(", ");
+        let mut text = format!("INSERT INTO {} ({}) VALUES {rows}", self.table, self.names());
         text.push_str(self.then);
         text
     }

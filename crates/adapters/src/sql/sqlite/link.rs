@@ -6,7 +6,7 @@ use sqlx::{Arguments, AssertSqlSafe, Error, Row as _, Sqlite, TypeInfo, ValueRef
 use crate::sql::link::{Link, Row, Rows, Sql, Value};
 use crate::sql::statements::{self, Statements};
 
-/// Values that one statement takes. SQLite looks up each `$N` by going through those before it, so the work grows with the square of this.
+/// Values that one statement takes: far below what SQLite allows, and enough that a transaction needs few of them.
 const VALUES_MAX: usize = 1_000;
 
 impl Link for SqliteConnection {
