@@ -53,6 +53,8 @@ pub(super) struct Try<'a> {
 #[derive(Clone, Copy)]
 pub(super) struct Receipt<'a> {
     pub at_us: u64,
+    /// Messages that had reached clients before it: two facts of one microsecond have an order too.
+    pub arrivals_before: usize,
     pub session: &'a str,
     pub stamp: Stamp<'a>,
 }
@@ -80,6 +82,8 @@ pub(super) struct Row<'a> {
 /// A message that has reached a client.
 #[derive(Clone, Copy)]
 pub(super) struct Arrival<'a> {
+    /// Its place among all of them.
+    pub number: usize,
     pub at_us: u64,
     pub user: &'a str,
     pub session: &'a str,
@@ -159,6 +163,7 @@ impl<'a> Case<'a> {
                 let send = self.sends.entry((user, id)).or_default();
                 send.receipts.push(Receipt {
                     at_us,
+                    arrivals_before: self.arrivals.len(),
                     session,
                     stamp: Stamp { conversation, seq: *seq, message_id },
                 });
@@ -173,6 +178,7 @@ impl<'a> Case<'a> {
                     send.known_us.get_or_insert(at_us);
                 }
                 self.arrivals.push(Arrival {
+                    number: self.arrivals.len(),
                     at_us,
                     user,
                     session,

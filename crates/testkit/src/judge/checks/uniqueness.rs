@@ -42,7 +42,7 @@ pub(super) fn twice_pushed(case: &Case<'_>) -> Vec<Finding> {
             findings.push(case.about_send(Check::TwicePushed, arrival.key.1, what));
         } else if own
             .get(&(arrival.session, place))
-            .is_some_and(|&receipted_us| receipted_us <= arrival.at_us)
+            .is_some_and(|&arrivals_before| arrivals_before <= arrival.number)
         {
             let what =
                 format!("session {} sent it, was told that it is kept, and was pushed it", arrival.session);
@@ -52,13 +52,15 @@ pub(super) fn twice_pushed(case: &Case<'_>) -> Vec<Finding> {
     findings
 }
 
-/// What a session sent, once, and when it heard that it is kept.
+/// What a session sent, once, and how many messages had reached clients when it heard that it is kept.
+///
+/// Shortly before that it may have been pushed it: a page of the store that was read just then has it already.
 ///
 /// A repeated send is left out: between `welcome` and `ready` the repeat may be answered before the gap is pushed that holds it.
-fn own_receipts<'a>(case: &Case<'a>) -> BTreeMap<(&'a str, Place<'a>), u64> {
+fn own_receipts<'a>(case: &Case<'a>) -> BTreeMap<(&'a str, Place<'a>), usize> {
     let once = case.sends.values().filter(|send| send.tries.len() == 1);
     let receipts = once.flat_map(|send| &send.receipts);
-    receipts.map(|receipt| ((receipt.session, receipt.stamp.place()), receipt.at_us)).collect()
+    receipts.map(|receipt| ((receipt.session, receipt.stamp.place()), receipt.arrivals_before)).collect()
 }
 
 /// True when the session was told to forget what it holds of the conversation: then it may be pushed anything again.
