@@ -38,7 +38,7 @@ fn took_its_place(session: &Session<'_>, closed_us: u64, other: &Session<'_>) ->
 
 /// A login may have taken the place and vanished before anybody heard a `welcome`.
 ///
-/// That shows by more arrivals than sessions since shortly before this one was opened.
+/// That shows by more arrivals than sessions since shortly before this one was opened; so does one whose `welcome` is still to come.
 fn perhaps_unseen(
     case: &Case<'_>,
     session: &Session<'_>,
@@ -48,12 +48,9 @@ fn perhaps_unseen(
 ) -> bool {
     let since = session.opened_us.saturating_sub(micros(case.bounds.answer.within));
     let arrived = logins.iter().filter(|&&at_us| at_us >= since && at_us <= closed_us).count();
-    // A welcome may come after this one's close: it is the answer to one of these arrivals all the same.
-    let until = closed_us.saturating_add(micros(case.bounds.answer.within));
-    let opened = sessions.iter().filter(|(_, other)| other.opened_us >= since && other.opened_us <= until);
+    // Of logins that race, the one that wins may hear its welcome only after this one has heard that it lost.
+    let opened = sessions.iter().filter(|(_, other)| other.opened_us >= since && other.opened_us <= closed_us);
     arrived > opened.count()
-        || sessions.iter().any(|(_, other)| other.opened_us > closed_us && other.opened_us <= until)
-            && logins.iter().any(|&at_us| at_us > session.opened_us && at_us <= closed_us)
 }
 
 /// When somebody set out for each slot.
