@@ -459,6 +459,19 @@ fn a_login_that_vanished_before_its_welcome_may_have_taken_the_place() {
 }
 
 #[test]
+fn of_logins_that_race_the_winner_may_hear_its_welcome_last() {
+    let race = [(27_000, arriving("2d", "web")), (27_000, arriving("2e", "web"))];
+    let race = race.into_iter().chain([
+        (27_100, closed("2c", 4500)),
+        (27_200, opened("2d", "web", true)),
+        (27_300, closed("2d", 4500)),
+        (27_500, opened("2e", "web", true)),
+    ]);
+    let log = race.fold(Log::correct(), |log, (at_ms, fact)| log.with(at_ms, fact));
+    assert!(!log.judged().caught_by().contains(&Check::WronglyEvicted), "{}", log.judged());
+}
+
+#[test]
 fn a_send_without_an_answer_is_stuck() {
     Log::correct().without(&receipt("2c", "2-3", PAIR, 5)).is_caught_by(Check::Stuck);
 }
