@@ -11,7 +11,7 @@ const PAGE: &str = "ARCHITECTURE.md";
 const BEGIN: &str = "<!-- the code map: written by `cargo xtask docs`, compared by a test -->\n";
 const END: &str = "<!-- end of the code map -->\n";
 /// The folders of code, in the order of reading: what stands on nothing comes first.
-const FOLDERS: [&str; 12] = [
+const FOLDERS: [&str; 13] = [
     "crates/wire",
     "crates/ports",
     "crates/edge",
@@ -22,6 +22,7 @@ const FOLDERS: [&str; 12] = [
     "crates/gateway",
     "crates/trunkline",
     "crates/testkit",
+    "crates/chaos",
     "crates/bench",
     "xtask",
 ];
