@@ -16,8 +16,10 @@ pub(super) fn wrongly_evicted(case: &Case<'_>) -> Vec<Finding> {
         let logins = arrivals.get(&slot).map_or(&[][..], Vec::as_slice);
         for (name, session) in &sessions {
             let Some((closed_us, EVICTED)) = session.closed else { continue };
-            let others = sessions.iter().filter(|(other, _)| other != name).map(|(_, other)| *other);
-            let replaced = others.into_iter().any(|other| took_its_place(session, closed_us, other));
+            let mut others = sessions.iter().filter(|(other, _)| other != name).map(|(_, other)| *other);
+            let set_out_us = logins.iter().rfind(|&&at_us| at_us <= session.opened_us).copied();
+            let set_out_us = set_out_us.unwrap_or(session.opened_us);
+            let replaced = others.any(|other| took_its_place(session, set_out_us, closed_us, other));
             if !replaced && !perhaps_unseen(case, session, closed_us, &sessions, logins) {
                 let what =
                     format!("session {name} was told that it is replaced, and no other login took its place");
@@ -28,12 +30,13 @@ pub(super) fn wrongly_evicted(case: &Case<'_>) -> Vec<Finding> {
     findings
 }
 
-/// The other came later, or lived beside this one and lives on: of logins that race, the order seen from outside need not be the one that counts.
-fn took_its_place(session: &Session<'_>, closed_us: u64, other: &Session<'_>) -> bool {
+/// The other came later, or while this one was on its way, or lived beside this one and lives on:
+/// of logins that race, the order seen from outside need not be the one that counts.
+fn took_its_place(session: &Session<'_>, set_out_us: u64, closed_us: u64, other: &Session<'_>) -> bool {
     let outlives = other.closed.is_none_or(|(other_us, _)| other_us > closed_us);
     let beside = other.lives_at(session.opened_us);
-    let later = other.opened_us > session.opened_us && other.opened_us <= closed_us;
-    later || (beside && outlives)
+    let since_it_set_out = other.opened_us >= set_out_us && other.opened_us <= closed_us;
+    since_it_set_out || (beside && outlives)
 }
 
 /// A login may have taken the place and vanished before anybody heard a `welcome`.
@@ -49,7 +52,8 @@ fn perhaps_unseen(
     let since = session.opened_us.saturating_sub(micros(case.bounds.answer.within));
     let arrived = logins.iter().filter(|&&at_us| at_us >= since && at_us <= closed_us).count();
     // Of logins that race, the one that wins may hear its welcome only after this one has heard that it lost.
-    let opened = sessions.iter().filter(|(_, other)| other.opened_us >= since && other.opened_us <= closed_us);
+    let opened =
+        sessions.iter().filter(|(_, other)| other.opened_us >= since && other.opened_us <= closed_us);
     arrived > opened.count()
 }
 
