@@ -54,7 +54,10 @@ fn perhaps_unseen(
     // Of logins that race, the one that wins may hear its welcome only after this one has heard that it lost.
     let opened =
         sessions.iter().filter(|(_, other)| other.opened_us >= since && other.opened_us <= closed_us);
-    arrived > opened.count()
+    let until = closed_us.saturating_add(micros(case.bounds.answer.within));
+    let is_on_its_way = logins.iter().any(|&at_us| at_us > session.opened_us && at_us <= closed_us)
+        && sessions.iter().any(|(_, other)| other.opened_us > closed_us && other.opened_us <= until);
+    arrived > opened.count() || is_on_its_way
 }
 
 /// When somebody set out for each slot.
