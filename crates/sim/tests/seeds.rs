@@ -100,6 +100,18 @@ fn the_same_seed_twice_gives_the_same_facts_byte_for_byte() {
     }
 }
 
+/// Seeds beyond those above that once found something, and what.
+const FOUND: [(u64, &str); 1] =
+    [(418, "a session was shown the first message of a log, which it had sent itself before it was live")];
+
+#[test]
+fn seeds_that_once_found_something_keep_their_word() {
+    for (seed, found) in FOUND {
+        let outcome = run(&plan(seed), None);
+        assert!(outcome.is_good(), "again, {found}?\n{}", told(seed, &outcome));
+    }
+}
+
 /// Runs seeds until the judge notices.
 fn is_noticed(sabotage: Sabotage) {
     let (name, check) = (sabotage.name(), sabotage.caught_as());

@@ -240,6 +240,16 @@ fn what_a_session_sends_before_it_resumes_is_not_shown_to_it_either() {
 }
 
 #[test]
+fn a_log_that_a_session_began_before_it_was_live_is_not_shown_to_it_when_its_envelope_is_sent_on_to_it() {
+    let mut machine = welcomed(profile(Dialect::V1, true), &[]);
+    let frame = Bytes::from_static(b"{}");
+    machine.step(Event::Receipt { frame, conversation: &direct(), seq: 1 }, now());
+    machine.step(Event::Resuming { have: &[], id: None, expires: None }, now());
+    assert!(machine.step(Event::Kept(&parcel(USER, 1)), now()).is_empty());
+    assert_eq!(pushed(&machine.step(Event::Kept(&parcel("1", 2)), now())), [2]);
+}
+
+#[test]
 fn a_token_that_comes_while_the_gaps_are_pushed_counts_at_once_and_both_hellos_are_answered() {
     let start = now();
     let mut machine = welcomed(profile(Dialect::V1, true), &[]);

@@ -199,7 +199,11 @@ impl Tracks {
 
     /// The session is live: what was marked on the way is read now.
     pub fn go_live(&mut self) -> impl Iterator<Item = Effect> {
-        for conversation in self.own.iter().map(|(of, _)| of.clone()).collect::<Vec<_>>() {
+        for (conversation, seq) in self.own.clone() {
+            if seq == 1 {
+                // Nothing lies before the first: where nobody has said more, the position is known.
+                self.track(&conversation).position.get_or_insert(0);
+            }
             self.skip_own(&conversation);
         }
         self.tracks.iter_mut().filter_map(|(conversation, track)| {

@@ -13,13 +13,15 @@ pub(super) fn stuck(case: &Case<'_>) -> Vec<Finding> {
 
 /// Every try is answered in time while its session lives.
 ///
-/// No answer within the client's own patience is none; a session that ends excuses its tries until they are repeated.
+/// No answer within the client's own patience is none; a session that ends excuses its tries until they are repeated,
+/// and one that did not read could not hear an answer.
 fn unanswered(case: &Case<'_>) -> Vec<Finding> {
     let mut findings = Vec::new();
     for (key, send) in &case.sends {
         let mut answered_until = 0;
         for tried in &send.tries {
-            if tried.at_us < answered_until {
+            let is_deaf = case.sessions.get(tried.session).is_some_and(|session| session.deaf);
+            if tried.at_us < answered_until || is_deaf {
                 continue;
             }
             let answer = answer_us(case, send, tried.at_us, tried.session);
