@@ -152,10 +152,10 @@ fn fuzz(targets: &[String], seconds: u64) -> Result<Tally, Problem> {
     };
     std::thread::scope(|scope| {
         let workers: Vec<_> = (0..AT_ONCE).map(|_| scope.spawn(work)).collect();
-        let ended = workers.into_iter().map(|worker| worker.join());
-        ended.fold(Ok(Tally::default()), |sum, ended| {
+        let mut ended = workers.into_iter().map(|worker| worker.join());
+        ended.try_fold(Tally::default(), |sum, ended| {
             let one = ended.unwrap_or_else(|_| Err(Problem("a fuzzer's reader did not end".to_owned())));
-            Ok(sum? + one?)
+            Ok(sum + one?)
         })
     })
 }

@@ -31,7 +31,8 @@ pub fn run(words: &[String]) -> Done {
         tally = tally + rust(&["--package", package])?;
     }
     if wants("sim") {
-        tally = tally + rust(&["--profile", "sim", "--package", "sim", "--features", "whole", "--test", "seeds"])?;
+        tally = tally
+            + rust(&["--profile", "sim", "--package", "sim", "--features", "whole", "--test", "seeds"])?;
     }
     if wants("fuzz") {
         tally = tally + fuzz::as_tests()?;

@@ -72,7 +72,10 @@ pub fn open_files_up_to(wanted: u64) {
     rustix::process::setrlimit(rustix::process::Resource::Nofile, limit)
         .unwrap_or_else(|error| panic!("cannot ask for more open files: {error}"));
     let allowed = limit.maximum.unwrap_or(u64::MAX);
-    assert!(allowed >= wanted, "this machine allows {allowed} open files, and {wanted} are needed: see `ulimit -Hn`");
+    assert!(
+        allowed >= wanted,
+        "this machine allows {allowed} open files, and {wanted} are needed: see `ulimit -Hn`"
+    );
 }
 
 /// A running (or ended) child process. [`Program::start`] makes one.

@@ -173,7 +173,11 @@ async fn postgres_keeps_what_was_committed_through_a_kill_and_a_restart() {
     assert_eq!(postgres.execute("SELECT n + 1 FROM a").await, "8");
     let other = postgres.create_database("other").await;
     assert!(other.ends_with("/other"), "{other}");
-    assert_eq!(postgres.execute_in("other", "SELECT 'a' < 'B'").await, "t", "its text is not ordered by bytes");
+    assert_eq!(
+        postgres.execute_in("other", "SELECT 'a' < 'B'").await,
+        "t",
+        "its text is not ordered by bytes"
+    );
 }
 
 #[tokio::test]

@@ -218,16 +218,18 @@ pub async fn mail_for_a_node_that_is_not_there_is_taken_or_known_to_find_no_inbo
     let nobody = to_node(&boot().node, Lane::Single, "nobody");
     let everybody = Posting { to: Address::All, ..posting(Lane::Control, unique("everybody")) };
     let beside = to_node(&there.node, Lane::Single, "somebody");
-    let expected = [everybody.body.clone(), beside.body.clone()];
+    let mut expected = [everybody.body.clone(), beside.body.clone()];
     let mut results = bus.post(vec![nobody, everybody, beside]).await.into_iter();
     if let Some(Err(error)) = results.next() {
         assert!(NoInbox::is_why(&error), "{}", error.chain());
         assert!(matches!(error.retry, Retry::After(_)), "it may be there later");
     }
     assert!(results.len() == 2 && results.all(|result| result.is_ok()));
-    for body in expected {
-        assert_eq!(arrived(bed, &mut inbox).await.1, body);
-    }
+    // Two roads: either may be the quicker one.
+    let mut came = [arrived(bed, &mut inbox).await.1, arrived(bed, &mut inbox).await.1];
+    expected.sort();
+    came.sort();
+    assert_eq!(came, expected);
     assert!(bus.state().up, "{:?}", bus.state());
     bus.copy("key".into(), "copy".into()).await.expect("a copy is taken, or not wanted");
 }

@@ -86,5 +86,8 @@ fn an_error_names_the_variable_or_the_flag() {
     assert_eq!(wrong(Case::node("shop.name: y\n").set("shop.name=x")), "", "a placeholder may read it");
     let mut case = Case::node("");
     case.request.flags.bus = Some(Secret::new("kafka://h"));
-    assert_eq!(wrong(case), "--bus: bus: unknown scheme `kafka:`; write memory, amqp://HOST:5672 or rocketmq://HOST:9876");
+    assert_eq!(
+        wrong(case),
+        "--bus: bus: unknown scheme `kafka:`; write memory, amqp://HOST:5672 or rocketmq://HOST:9876"
+    );
 }
