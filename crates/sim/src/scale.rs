@@ -45,6 +45,9 @@ struct Counted {
     group: Calls,
 }
 
+/// Which part of it.
+type Of = fn(&Counted) -> &Calls;
+
 /// The table, in Markdown.
 ///
 /// # Panics
@@ -52,7 +55,7 @@ struct Counted {
 pub fn table() -> String {
     let counted: Vec<Counted> = SIZES.iter().map(|nodes| count(*nodes)).collect();
     let mut table = String::new();
-    let kinds: [(&str, fn(&Counted) -> &Calls); 4] = [
+    let kinds: [(&str, Of); 4] = [
         ("one login and logout", |counted| &counted.session),
         ("one message to a user on another node", |counted| &counted.direct),
         ("one message to a group of 10, on as many nodes as there are", |counted| &counted.group),
@@ -69,7 +72,7 @@ fn section(
     table: &mut String,
     name: &str,
     counted: &[Counted],
-    of: fn(&Counted) -> &Calls,
+    of: Of,
 ) -> std::fmt::Result {
     let sizes: Vec<String> = counted.iter().map(|counted| format!("{} nodes", counted.nodes)).collect();
     writeln!(table, "\n| {name} | {} |\n| --- |{}", sizes.join(" | "), " ---: |".repeat(sizes.len()))?;
