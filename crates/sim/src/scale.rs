@@ -68,12 +68,7 @@ pub fn table() -> String {
     table
 }
 
-fn section(
-    table: &mut String,
-    name: &str,
-    counted: &[Counted],
-    of: Of,
-) -> std::fmt::Result {
+fn section(table: &mut String, name: &str, counted: &[Counted], of: Of) -> std::fmt::Result {
     let sizes: Vec<String> = counted.iter().map(|counted| format!("{} nodes", counted.nodes)).collect();
     writeln!(table, "\n| {name} | {} |\n| --- |{}", sizes.join(" | "), " ---: |".repeat(sizes.len()))?;
     let mut names: Vec<&(String, String)> = counted.iter().flat_map(|counted| of(counted).keys()).collect();
