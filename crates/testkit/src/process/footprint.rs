@@ -43,7 +43,7 @@ fn is_socket(entry: &io::Result<DirEntry>) -> bool {
     target.is_some_and(|target| target.to_string_lossy().starts_with("socket:"))
 }
 
-/// A line such as `VmHWM:	   51324 kB`.
+/// A line such as `VmHWM: 51324 kB`.
 fn bytes_of(status: &str, name: &str) -> u64 {
     let line = status.lines().find_map(|line| line.strip_prefix(name));
     let kib = line.and_then(|line| line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok());
