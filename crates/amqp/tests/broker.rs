@@ -54,7 +54,7 @@ async fn of_many_published_at_once_exactly_those_that_nobody_wants_come_back(ser
     let mut link = link(server).await;
     queue(&mut link, "wanted").await;
     link.confirm_publications().await.unwrap();
-    let is_wanted = |number: u64| number % 7 != 0;
+    let is_wanted = |number: u64| !number.is_multiple_of(7);
     for number in 1..=MANY {
         let key = if is_wanted(number) { "wanted" } else { "nobody" };
         assert_eq!(link.publish(&publication(key, &number.to_string(), b"x")), number);

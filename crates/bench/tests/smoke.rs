@@ -15,7 +15,7 @@ fn trunkline() -> std::path::PathBuf {
 fn bench(arguments: &[&str]) -> std::process::Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_bench"));
     command.args(["--quick", "--no-centrifuge", "--trunkline"]).arg(trunkline()).args(arguments);
-    command.stdin(Stdio::null()).output().unwrap()
+    command.stdin(Stdio::null()).output().unwrap_or_else(|error| panic!("{command:?}: {error}"))
 }
 
 #[test]

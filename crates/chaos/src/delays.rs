@@ -100,10 +100,10 @@ impl Delays {
                     self.add(if self.faults == 0 { REPLACED_CALM } else { REPLACED_FAULT }, at - since);
                 }
             }
-            Fact::Deaf { session, .. } => {
-                if self.open.get(session).is_some_and(|open| open.device == OTHER_DEVICE) {
-                    self.silent.insert(session.clone(), at);
-                }
+            Fact::Deaf { session, .. }
+                if self.open.get(session).is_some_and(|open| open.device == OTHER_DEVICE) =>
+            {
+                self.silent.insert(session.clone(), at);
             }
             Fact::Try { id, attempt: 1, .. } => {
                 self.tried.insert(id.clone(), (at, self.faults > 0));

@@ -15,6 +15,8 @@ use crate::usage::Watched;
 const PAIRS: usize = 100;
 /// The rate at which it is asked how long a message takes, as the Java original was.
 const LATENCY_PER_SECOND: u32 = 200;
+/// Nodes of the clusters that are compared.
+const CLUSTER_NODES: [usize; 3] = [3, 10, 30];
 /// As the broker makes them for a Java service that finds no topic.
 const QUEUES: u32 = 4;
 
@@ -67,6 +69,38 @@ pub(super) async fn rocketmq_postgres(options: Arc<Options>) -> Vec<Figure> {
         settings: json!({ "store": "postgres", "bus": "rocketmq", "directory": "redis" }),
     };
     two_nodes(&options, &backends, behind, &names).await
+}
+
+/// Two nodes that talk, beside more and more that only listen: RocketMQ filters `SINGLE` by tag, so what is meant for one passes before all.
+pub(super) async fn rocketmq_by_nodes(options: Arc<Options>) -> Vec<Figure> {
+    let (redis, rocketmq) = tokio::join!(Redis::start(), started_rocketmq());
+    let backends = Backends { directory: redis.url(), bus: rocketmq.url(), store: "none".to_owned() };
+    let mut nodes: Vec<Node> = Vec::new();
+    let mut figures = Vec::new();
+    for count in CLUSTER_NODES {
+        while nodes.len() < count {
+            let name = format!("bench-{}", nodes.len() + 1);
+            nodes.push(Node::start(&options, &name, &backends).await);
+        }
+        let [one, other, listening @ ..] = nodes.as_slice() else { continue };
+        let pids = |nodes: &[Node]| nodes.iter().map(Node::pid).collect();
+        let talking = Watched { name: Who::Trunkline.name().to_owned(), pids: vec![one.pid(), other.pid()] };
+        let others = Watched { name: "nodes that listen".to_owned(), pids: pids(listening) };
+        let watched = vec![talking, server("broker", &rocketmq.broker), others];
+        let work = Work::Pairs { pairs: PAIRS, pace: Pace::PerSecond(LATENCY_PER_SECOND) };
+        let job = job(&options, Peer::Trunkline, vec![one.door, other.door], watched, work);
+        let contestant = Contestant { who: Who::Trunkline, job };
+        let settings = contestant.settings(json!({ "bus": "rocketmq", "nodes": count }));
+        let series = in_turns(&options, &[contestant]).await;
+        let cpu = |name: &str, outcome: &Outcome| outcome.cpu_of(name) / outcome.messages as f64 / 1_000.0;
+        let name = format!("rocketmq_{count}_nodes_broker_cpu");
+        let broker = |outcome: &Outcome| cpu("broker", outcome);
+        let mut figure = series.figure(&name, "us/message", Aim::default(), settings, broker);
+        let listening = series.median(|outcome| cpu("nodes that listen", outcome));
+        figure.behind.insert("nodes that listen".to_owned(), listening);
+        figures.push(figure);
+    }
+    figures
 }
 
 async fn started_rocketmq() -> RocketMq {

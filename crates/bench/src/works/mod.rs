@@ -62,6 +62,11 @@ pub(crate) const WORKS: &[Measured] = &[
         run: |options| Box::pin(clusters::rabbitmq(options)),
     },
     Measured {
+        name: "rocketmq-nodes",
+        about: "what 3, 10 and 30 nodes cost RocketMQ's broker, of which two talk at 200/s",
+        run: |options| Box::pin(clusters::rocketmq_by_nodes(options)),
+    },
+    Measured {
         name: "rocketmq-postgres",
         about: "1:1 over two nodes, RocketMQ and PostgreSQL, receipt after commit",
         run: |options| Box::pin(clusters::rocketmq_postgres(options)),

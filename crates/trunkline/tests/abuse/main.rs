@@ -7,6 +7,7 @@
 //! What a client is *told* for each of these things is asserted where the limits are (`crates/node/tests/it`); here it is only checked that it is told.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot be set up must fail")]
+#![allow(clippy::print_stdout, reason = "what each abuse cost is shown with `--nocapture`")]
 
 mod bed;
 mod bombs;

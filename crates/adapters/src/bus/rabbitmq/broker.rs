@@ -36,6 +36,7 @@ pub(super) struct Broker {
 }
 
 /// What became of an inbox that was cut off.
+#[expect(clippy::large_enum_variant, reason = "it is made once a reconnection, and taken apart at once")]
 pub(super) enum Resumed {
     /// It reads on.
     Reading(Link),
