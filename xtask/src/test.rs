@@ -11,6 +11,23 @@ use crate::tally::Tally;
 /// What a word may name beside a crate.
 const PARTS: [&str; 4] = ["rust", "fuzz", "js", "page"];
 
+/// Nodes in one thread, optimised, with every assertion on, and in no other build: they can be crashed anywhere and broken by order.
+const SIMULATIONS: [&str; 13] = [
+    "--profile",
+    "sim",
+    "--package",
+    "sim",
+    "--package",
+    "node",
+    "--features",
+    "sim/whole,node/faults,node/sabotage",
+    "--lib",
+    "--test",
+    "seeds",
+    "--test",
+    "whole",
+];
+
 /// Runs the tests; with words, only the parts that they name: `rust`, `fuzz`, `js`, `page`, or the name of a crate.
 pub fn run(words: &[String]) -> Done {
     let is_known =
@@ -31,8 +48,7 @@ pub fn run(words: &[String]) -> Done {
         tally = tally + rust(&["--package", package])?;
     }
     if wants("sim") {
-        tally = tally
-            + rust(&["--profile", "sim", "--package", "sim", "--features", "whole", "--test", "seeds"])?;
+        tally = tally + rust(&SIMULATIONS)?;
     }
     if wants("fuzz") {
         tally = tally + fuzz::as_tests()?;
