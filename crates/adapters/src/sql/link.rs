@@ -6,7 +6,12 @@ use std::borrow::Cow;
 use std::fmt::Display;
 use std::str::FromStr;
 
-use sqlx::Error;
+use sqlx::database::HasStatementCache;
+use sqlx::query::Query;
+use sqlx::{
+    Arguments, AssertSqlSafe, ColumnIndex, Database, Decode, Encode, Error, IntoArguments, Type, TypeInfo,
+    ValueRef,
+};
 
 use super::statements::{Insert, Statements};
 
@@ -148,4 +153,47 @@ pub(super) trait Link: Send {
 
     /// Inserts any number of rows into different tables, none of which is named twice.
     fn insert(&mut self, rows: Vec<Rows>) -> impl Future<Output = Result<(), Error>> + Send;
+}
+
+/// A statement with its values, for whichever database.
+pub(super) fn statement<DB: Database + HasStatementCache>(
+    sql: Sql,
+    values: Vec<Value>,
+) -> Result<Query<'static, DB, DB::Arguments>, Error>
+where
+    DB::Arguments: IntoArguments<DB>,
+    Option<i64>: Encode<'static, DB> + Type<DB>,
+    i64: Encode<'static, DB> + Type<DB>,
+    String: Encode<'static, DB> + Type<DB>,
+{
+    let mut arguments = DB::Arguments::default();
+    for value in values {
+        let added = match value {
+            Value::Null => arguments.add(None::<i64>),
+            Value::Integer(number) => arguments.add(number),
+            Value::Text(text) => arguments.add(text),
+        };
+        added.map_err(Error::Encode)?;
+    }
+    Ok(sqlx::query_with(AssertSqlSafe(sql.text), arguments).persistent(sql.is_kept))
+}
+
+/// A row that a statement has yielded, out of whichever database.
+pub(super) fn row<R: sqlx::Row>(row: &R) -> Result<Row, Error>
+where
+    usize: ColumnIndex<R>,
+    String: for<'r> Decode<'r, R::Database> + Type<R::Database>,
+    i64: for<'r> Decode<'r, R::Database> + Type<R::Database>,
+{
+    let value = |column: usize| {
+        let value = row.try_get_raw(column)?;
+        if value.is_null() {
+            return Ok(Value::Null);
+        }
+        Ok(match value.type_info().name() {
+            "TEXT" => Value::Text(row.try_get(column)?),
+            _ => Value::Integer(row.try_get(column)?),
+        })
+    };
+    (0..row.len()).map(value).collect::<Result<Vec<Value>, Error>>().map(Row)
 }

@@ -2,10 +2,10 @@
 //!
 //! Rows are passed as a list for each column, so a statement is the same text for any number of rows, and is prepared once a connection.
 
-use sqlx::postgres::{PgArguments, PgConnection, PgRow};
-use sqlx::{Arguments, AssertSqlSafe, Error, Postgres, Row as _, TypeInfo, ValueRef, query::Query};
+use sqlx::postgres::{PgArguments, PgConnection};
+use sqlx::{Arguments, AssertSqlSafe, Error};
 
-use crate::sql::link::{Link, Row, Rows, Sql, Value, unexpected};
+use crate::sql::link::{Link, Row, Rows, Sql, Value, row, statement, unexpected};
 use crate::sql::statements::{self, Column, Insert, Statements};
 
 impl Link for PgConnection {
@@ -74,31 +74,4 @@ fn add_lists(arguments: &mut PgArguments, Rows { how, rows }: Rows) -> Result<()
         added.map_err(Error::Encode)?;
     }
     Ok(())
-}
-
-fn statement(sql: Sql, values: Vec<Value>) -> Result<Query<'static, Postgres, PgArguments>, Error> {
-    let mut arguments = PgArguments::default();
-    for value in values {
-        let added = match value {
-            Value::Null => arguments.add(None::<i64>),
-            Value::Integer(number) => arguments.add(number),
-            Value::Text(text) => arguments.add(text),
-        };
-        added.map_err(Error::Encode)?;
-    }
-    Ok(sqlx::query_with(AssertSqlSafe(sql.text), arguments).persistent(sql.is_kept))
-}
-
-fn row(row: &PgRow) -> Result<Row, Error> {
-    let value = |column: usize| {
-        let value = row.try_get_raw(column)?;
-        if value.is_null() {
-            return Ok(Value::Null);
-        }
-        Ok(match value.type_info().name() {
-            "TEXT" => Value::Text(row.try_get(column)?),
-            _ => Value::Integer(row.try_get(column)?),
-        })
-    };
-    (0..row.len()).map(value).collect::<Result<Vec<Value>, Error>>().map(Row)
 }

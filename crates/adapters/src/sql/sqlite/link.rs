@@ -1,9 +1,9 @@
 //! A connection to SQLite as a [`Link`].
 
-use sqlx::sqlite::{SqliteArguments, SqliteConnection, SqliteRow};
-use sqlx::{Arguments, AssertSqlSafe, Error, Row as _, Sqlite, TypeInfo, ValueRef, query::Query};
+use sqlx::Error;
+use sqlx::sqlite::SqliteConnection;
 
-use crate::sql::link::{Link, Row, Rows, Sql, Value};
+use crate::sql::link::{Link, Row, Rows, Sql, Value, row, statement};
 use crate::sql::statements::{self, Statements};
 
 /// Values that one statement takes: far below what SQLite allows, and enough that a transaction needs few of them.
@@ -42,31 +42,4 @@ impl Link for SqliteConnection {
 pub(super) fn primary_code(error: &Error) -> Option<i32> {
     let code: i32 = error.as_database_error()?.code()?.parse().ok()?;
     Some(code & 0xff)
-}
-
-fn statement(sql: Sql, values: Vec<Value>) -> Result<Query<'static, Sqlite, SqliteArguments>, Error> {
-    let mut arguments = SqliteArguments::default();
-    for value in values {
-        let added = match value {
-            Value::Null => arguments.add(None::<i64>),
-            Value::Integer(number) => arguments.add(number),
-            Value::Text(text) => arguments.add(text),
-        };
-        added.map_err(Error::Encode)?;
-    }
-    Ok(sqlx::query_with(AssertSqlSafe(sql.text), arguments).persistent(sql.is_kept))
-}
-
-fn row(row: &SqliteRow) -> Result<Row, Error> {
-    let value = |column: usize| {
-        let value = row.try_get_raw(column)?;
-        if value.is_null() {
-            return Ok(Value::Null);
-        }
-        Ok(match value.type_info().name() {
-            "TEXT" => Value::Text(row.try_get(column)?),
-            _ => Value::Integer(row.try_get(column)?),
-        })
-    };
-    (0..row.len()).map(value).collect::<Result<Vec<Value>, Error>>().map(Row)
 }
