@@ -2,17 +2,14 @@
 
 use std::time::Duration;
 
-use serde_json::json;
 use testkit::client::{Ended, RawClient, V1Client};
-use testkit::poll;
 use tokio::time::timeout;
 
 use crate::bed::{Bed, Ceilings, MIB};
 use crate::crowd::crowd;
+use crate::flooded;
 
 const TUNNELS: usize = 500;
-/// A receive buffer this small makes a client that does not read felt early.
-const RECEIVE_BUFFER_BYTES: u32 = 4 * 1024;
 const MESSAGE_BYTES: usize = 16 * 1024;
 /// More than the kernel's buffers on both hops, the gateway's and the send queue hold: every session overflows.
 const MESSAGES: usize = 700;
@@ -23,34 +20,15 @@ const STOPPED: Ceilings = Ceilings { peak: TUNNELS as u64 * (64 + 16) * 1024 + 1
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn five_hundred_tunnels_that_stop_reading_keep_one_buffer_each_and_end_with_their_sessions() {
     let bed = Bed::start_gateway("write_timeout: 2s").await;
-    let members: Vec<String> = (0..TUNNELS).map(|nth| format!("reader-{nth}")).collect();
-    let made = bed.api().put("/api/v1/groups/flooded", &json!({ "members": members })).await;
-    assert!(made.status < 300, "{made:?}");
-    let readers = crowd(TUNNELS, |nth| {
-        let url = bed.url(&format!("reader-{nth}"));
-        async move {
-            let mut reader = RawClient::connect_with_receive_buffer(&url, RECEIVE_BUFFER_BYTES).await;
-            let answer =
-                reader.shake_hands(&RawClient::handshake(&url, |handshake| handshake)).await.unwrap();
-            assert_eq!(answer.status, 101);
-            reader
-        }
-    })
-    .await;
-    poll::until("all are in", ENDED, async || bed.sessions().await == TUNNELS + 2).await;
+    let readers = flooded::readers(&bed, TUNNELS).await;
     let content = "x".repeat(MESSAGE_BYTES);
     for nth in 0..MESSAGES {
-        let message = json!({"from": "flooder", "to": {"group": "flooded"}, "content": content});
-        assert_eq!(bed.api().post("/api/v1/messages", &message).await.status, 201, "message {nth}");
-        if nth % 20 == 0 && bed.sessions().await == 2 {
+        flooded::say(&bed, nth, &content).await;
+        if nth % 20 == 0 && flooded::are_ended(&bed).await.is_ok() {
             break;
         }
     }
-    poll::until("all sessions are ended", ENDED, async || {
-        let left = bed.sessions().await;
-        if left == 2 { Ok(()) } else { Err(left) }
-    })
-    .await;
+    flooded::until_ended(&bed).await;
     drop(readers);
     bed.holds("tunnels that stop reading", STOPPED).await;
 }

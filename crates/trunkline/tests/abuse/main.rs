@@ -12,6 +12,7 @@
 mod bed;
 mod bombs;
 mod crowd;
+mod flooded;
 mod floods;
 mod gateway;
 mod http;

@@ -4,22 +4,18 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use serde_json::json;
-use testkit::client::RawClient;
 use testkit::poll;
 use testkit::proxy::{Mode, Proxy};
 
 use crate::bed::{Bed, Ceilings, MIB};
 use crate::crowd::{crowd, open};
+use crate::flooded;
 
 const READERS: usize = 2_000;
-/// A receive buffer this small makes a client that does not read felt early.
-const RECEIVE_BUFFER_BYTES: u32 = 4 * 1024;
 /// Bytes of one message to all readers.
 const MESSAGE_BYTES: usize = 8 * 1024;
 /// More than what the kernel keeps of it for each (about 10 messages) and `send_queue_frames_max` together: every queue overflows.
 const MESSAGES_MAX: usize = 400;
-/// For all readers to be flooded and ended.
-const FLOODED: Duration = Duration::from_secs(60);
 /// 60 KiB each in a debug build: the session, its task, and a send queue of 256 shared frames; the messages are kept once for all.
 /// Copies of the messages would be 2 MiB each.
 const SLOW: Ceilings = Ceilings { peak: READERS as u64 * 96 * 1024, after: READERS as u64 * 80 * 1024 };
@@ -27,38 +23,19 @@ const SLOW: Ceilings = Ceilings { peak: READERS as u64 * 96 * 1024, after: READE
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn two_thousand_readers_that_stop_reading_are_ended_and_cost_a_bounded_queue_each() {
     let bed = Bed::start("").await;
-    let members: Vec<String> = (0..READERS).map(|nth| format!("reader-{nth}")).collect();
-    let made = bed.api().put("/api/v1/groups/flooded", &json!({ "members": members })).await;
-    assert!(made.status < 300, "{made:?}");
-    let readers = crowd(READERS, |nth| {
-        let url = bed.url(&format!("reader-{nth}"));
-        async move {
-            let mut reader = RawClient::connect_with_receive_buffer(&url, RECEIVE_BUFFER_BYTES).await;
-            let answer =
-                reader.shake_hands(&RawClient::handshake(&url, |handshake| handshake)).await.unwrap();
-            assert_eq!(answer.status, 101);
-            reader
-        }
-    })
-    .await;
-    poll::until("all readers are in", FLOODED, async || bed.sessions().await == READERS + 2).await;
-
+    let readers = flooded::readers(&bed, READERS).await;
     let content = "x".repeat(MESSAGE_BYTES);
-    let api = bed.api();
     for nth in 0..MESSAGES_MAX {
-        let message = json!({"from": "flooder", "to": {"group": "flooded"}, "content": content});
-        assert_eq!(api.post("/api/v1/messages", &message).await.status, 201, "message {nth}");
+        flooded::say(&bed, nth, &content).await;
     }
-    poll::until("all readers are ended", FLOODED, async || {
-        let left = bed.sessions().await;
-        if left == 2 { Ok(()) } else { Err(left) }
-    })
-    .await;
+    flooded::until_ended(&bed).await;
     drop(readers);
     bed.holds("slow readers", SLOW).await;
 }
 
 const HALF_OPEN: usize = 300;
+/// For all of them to come in.
+const ALL_IN: Duration = Duration::from_secs(60);
 /// `ping_every` and `pong_timeout` below, and a second for a busy machine.
 const NOTICED: Duration = Duration::from_secs(6);
 /// A session each, and what was pushed to it.
@@ -74,7 +51,7 @@ async fn clients_that_vanish_without_a_word_are_ended_in_time_and_what_was_said_
         async move { open(&url).await }
     })
     .await;
-    poll::until("all are in", FLOODED, async || bed.sessions().await == HALF_OPEN + 2).await;
+    poll::until("all are in", ALL_IN, async || bed.sessions().await == HALF_OPEN + 2).await;
     // Sockets stay open on both sides, and not a byte comes or goes: no FIN, no RST.
     proxy.set_both(Mode::Stall);
     for nth in 0..HALF_OPEN {
