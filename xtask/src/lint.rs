@@ -18,7 +18,7 @@ const EDGES: [(&str, &[&str], &[&str]); 14] = [
     ("trunkline", &["wire", "ports", "edge", "adapters", "node", "gateway"], &["testkit"]),
     ("testkit", &["wire", "ports"], &[]),
     ("sim", &["wire", "ports", "edge", "node", "testkit"], &[]),
-    ("chaos", &["wire", "testkit"], &[]),
+    ("chaos", &["wire", "ports", "testkit"], &[]),
     ("bench", &["wire", "testkit"], &[]),
     ("xtask", &[], &[]),
 ];

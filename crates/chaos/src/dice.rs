@@ -1,38 +1,34 @@
 //! Chance that comes again: the same seed throws the same numbers.
 //!
-//! SplitMix64, which is enough to choose faults and users; nothing here is secret.
+//! Enough to choose faults and users; nothing here is secret.
 
 use std::time::Duration;
 
-/// The step of SplitMix64: 2^64 divided by the golden ratio.
-const STEP: u64 = 0x9e37_79b9_7f4a_7c15;
+use ports::Chance;
+
+/// Spreads the numbers of those who throw: 2^64 divided by the golden ratio.
+const SPREAD: u64 = 0x9e37_79b9_7f4a_7c15;
 
 /// A seeded source of numbers.
-#[derive(Clone, Debug)]
-pub(crate) struct Dice {
-    state: u64,
-}
+#[derive(Debug)]
+pub(crate) struct Dice(Chance);
 
 impl Dice {
     /// Dice that throw what `seed` says.
     pub(crate) fn new(seed: u64) -> Self {
-        Self { state: seed }
+        Self(Chance::seeded(seed))
     }
 
     /// Other dice of the same seed, for somebody who throws at his own times.
     pub(crate) fn of(seed: u64, whose: u64) -> Self {
-        let mut dice = Self::new(seed ^ whose.wrapping_mul(STEP));
+        let mut dice = Self::new(seed ^ whose.wrapping_mul(SPREAD));
         dice.next();
         dice
     }
 
     /// The next 64 bits.
     pub(crate) fn next(&mut self) -> u64 {
-        self.state = self.state.wrapping_add(STEP);
-        let mut bits = self.state;
-        bits = (bits ^ (bits >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        bits = (bits ^ (bits >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        bits ^ (bits >> 31)
+        self.0.bits64()
     }
 
     /// One of 0 to `sides` - 1; 0 of nothing.
