@@ -50,7 +50,11 @@ impl Socket {
     /// Writes what finds room, without waiting.
     pub fn try_write_vectored(&self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
         match self {
-            Socket::Tcp(socket) => socket.try_write_vectored(slices),
+            Socket::Tcp(socket) => match slices {
+                // The kernel has less to do for one.
+                [one] => socket.try_write(one),
+                many => socket.try_write_vectored(many),
+            },
             Socket::Memory(socket) => socket.try_write_vectored(slices),
         }
     }

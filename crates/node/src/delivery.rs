@@ -1,6 +1,7 @@
 //! Writes to sockets: one delivery task per runtime worker owns its share of the sessions and writes what waits, once per socket and batch.
 //!
-//! Whoever pushes to a session only schedules it here. A socket that would block is left to its session's own task.
+//! Whoever pushes to a session outside of a turn only schedules it here, and so does a turn that pushed to many ([`crate::turn`]).
+//! A socket that would block is left to its session's own task.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -10,6 +11,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::session::Session;
+use crate::turn;
 
 /// The sessions that wait to be written to.
 #[derive(Debug)]
@@ -17,7 +19,7 @@ pub struct Delivery {
     shares: Vec<Share>,
 }
 
-/// One task's share. Bounded by the number of sessions: each waits in it at most once.
+/// One task's share. Bounded by the number of sessions: each waits in all shares together about once.
 #[derive(Debug, Default)]
 struct Share {
     waiting: Mutex<Vec<Arc<Session>>>,
@@ -36,17 +38,23 @@ impl Delivery {
         delivery
     }
 
-    /// Has a session written to soon.
+    /// Has a session written to soon: at the end of the turn, where a task is in one.
     pub fn schedule(&self, session: &Arc<Session>) {
+        if turn::leave_to_its_end(session) {
+            return;
+        }
         let chosen = (session.id.chance() as usize).checked_rem(self.shares.len());
-        let Some(share) = chosen.and_then(|chosen| self.shares.get(chosen)) else { return };
-        let first = {
-            let mut waiting = share.waiting.lock().unwrap_or_else(PoisonError::into_inner);
-            waiting.push(session.clone());
-            waiting.len() == 1
-        };
-        if first {
-            share.wake.notify_one();
+        if let Some(share) = chosen.and_then(|chosen| self.shares.get(chosen)) {
+            share.add([session.clone()]);
+        }
+    }
+
+    /// Has many sessions written to soon, each share as many of them.
+    pub(crate) fn schedule_all(&self, sessions: Vec<Arc<Session>>) {
+        let each = sessions.len().div_ceil(self.shares.len());
+        let mut sessions = sessions.into_iter();
+        for share in &self.shares {
+            share.add(sessions.by_ref().take(each));
         }
     }
 
@@ -66,6 +74,20 @@ impl Delivery {
             }
             // Others may have more to push: what comes meanwhile leaves in the same write.
             tokio::task::yield_now().await;
+        }
+    }
+}
+
+impl Share {
+    fn add(&self, sessions: impl IntoIterator<Item = Arc<Session>>) {
+        let wakes = {
+            let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+            let before = waiting.len();
+            waiting.extend(sessions);
+            before == 0 && !waiting.is_empty()
+        };
+        if wakes {
+            self.wake.notify_one();
         }
     }
 }

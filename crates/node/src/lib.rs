@@ -42,6 +42,7 @@ pub mod start;
 pub mod sweep;
 pub mod token;
 pub mod trial;
+mod turn;
 pub mod watch;
 pub mod wheel;
 

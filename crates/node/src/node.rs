@@ -23,6 +23,7 @@ use crate::pace;
 use crate::rooms::Rooms;
 use crate::seams::Seams;
 use crate::start::{StartError, Waits};
+use crate::turn::in_turns;
 use crate::watch::Watch;
 
 /// Leases after which a start that found its name held gives up.
@@ -213,8 +214,8 @@ async fn settle(rooms: &Rooms, heartbeat: &Heartbeat) -> Result<Box<dyn Inbox>, 
 
 /// Runs what lives until the last session is gone. Gives the place where it is told that the node has to end itself.
 fn run_back(rooms: &Rooms, heartbeat: Heartbeat, inbox: Box<dyn Inbox>) -> watch::Receiver<Option<Ousted>> {
-    let inbox_task = rooms.inbox_task();
-    rooms.back.run(async move { inbox_task.run(inbox).await });
+    let (inbox_task, delivery) = (rooms.inbox_task(), rooms.delivery.clone());
+    rooms.back.run(async move { in_turns(&delivery, inbox_task.run(inbox)).await });
     let (tell_ousted, ousted) = watch::channel(None);
     rooms.back.run(async move {
         let why = heartbeat.run().await;

@@ -59,7 +59,7 @@ pub(crate) struct Rooms {
     pub(crate) front: Crew,
     /// Lease, inbox, posting: what lives until the last session is gone.
     pub(crate) back: Crew,
-    delivery: Arc<Delivery>,
+    pub(crate) delivery: Arc<Delivery>,
     catchup: Arc<CatchUp>,
     groups: Arc<Groups>,
     bindings: Arc<Bindings>,

@@ -37,6 +37,7 @@ use crate::session::event::Event;
 use crate::session::machine::Profile;
 use crate::session::{Roads, Session, SessionTask};
 use crate::trial::Trial;
+use crate::turn::in_turns;
 use ports::Ambient;
 
 /// When a client that was turned away for lack of room should come back: with jitter, so that they do not all come at once.
@@ -261,17 +262,20 @@ impl Admission {
         let mut greeting = claimed.then(|| Box::pin(self.arriving.greet(&session)));
         let mut leaving = Some(Box::pin(self.stop.cancelled()));
         // Greeted while its first frames are read: what it asks for early is worked off like everything else.
-        let (code, by_client) = loop {
-            tokio::select! {
-                biased;
-                ended = &mut task => break ended,
-                () = done(&mut greeting) => greeting = None,
-                () = done(&mut leaving) => {
-                    leaving = None;
-                    session.apply(Event::Evict(CloseCode::Draining), Instant::now());
+        let living = async {
+            loop {
+                tokio::select! {
+                    biased;
+                    ended = &mut task => break ended,
+                    () = done(&mut greeting) => greeting = None,
+                    () = done(&mut leaving) => {
+                        leaving = None;
+                        session.apply(Event::Evict(CloseCode::Draining), Instant::now());
+                    }
                 }
             }
         };
+        let (code, by_client) = in_turns(&self.roads.delivery, living).await;
         self.arriving.left(&session);
         drop(held);
         let (user, lived) = (&session.user, began.elapsed());

@@ -7,6 +7,7 @@ mod heads;
 mod kept;
 mod remote;
 mod repeats;
+mod unfinished;
 mod unkept;
 
 use std::sync::Arc;
@@ -26,6 +27,7 @@ pub use self::kept::{denied_refusal, port_refusal};
 use self::remote::Remote;
 pub use self::remote::{Outgoing, Told, Whom};
 use self::repeats::Repeats;
+use self::unfinished::Unfinished;
 use crate::arrivals::{Arrivals, Audience};
 use crate::bindings::Bindings;
 use crate::config::Healing;
@@ -172,11 +174,11 @@ impl Dispatch {
         work: impl Future<Output = Result<T, Refusal>> + std::marker::Send + 'static,
     ) -> Result<T, Refusal> {
         let token = self.sending.clone();
-        let working = self.tasks.spawn(async move {
+        let working = async move {
             let _until_its_end = token;
             work.await
-        });
-        working.await.unwrap_or_else(|_panicked| {
+        };
+        Unfinished::new(working, self.tasks.clone()).await.unwrap_or_else(|_panicked| {
             self.events.tell(crate::events::Event::Defect { what: defect });
             Err(Refusal::new(ErrorCode::Internal, "something went wrong here"))
         })

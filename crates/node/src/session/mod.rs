@@ -1,7 +1,7 @@
 //! One connected client: its decisions, its send queue and its socket.
 //!
 //! A session is stepped in place, under its own small lock, by whoever brings an event. It never waits: what takes time is handed to the session's
-//! task (requests), to the catch-up (reading the store) or to the delivery task of its worker (writing).
+//! task (requests), to the catch-up (reading the store), or to the end of the turn or the delivery task of its worker (writing).
 //! No lock is held across an await, and none is taken while this one is held but those of those three queues and of the timer.
 
 pub mod codec;

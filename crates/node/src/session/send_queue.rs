@@ -1,9 +1,9 @@
 //! What waits to be written to one socket: shared frames, bounded in number and bytes, written in one vectored write.
 
-use std::collections::VecDeque;
 use std::io::{self, IoSlice};
 
 use bytes::{Buf, Bytes};
+use smallvec::SmallVec;
 
 /// Slices of one vectored write: what Linux takes at once is 1,024, and beyond 64 nothing is gained.
 const SLICES_MAX: usize = 64;
@@ -11,7 +11,8 @@ const SLICES_MAX: usize = 64;
 /// A queue of frames, the first of which may be partly written.
 #[derive(Debug, Default)]
 pub struct SendQueue {
-    frames: VecDeque<Bytes>,
+    /// Most often one, which needs no room of its own.
+    frames: SmallVec<[Bytes; 1]>,
     bytes: usize,
 }
 
@@ -44,7 +45,7 @@ impl SendQueue {
     /// Adds one of the few frames that end a session, whatever the limits say.
     pub fn push_last(&mut self, frame: Bytes) {
         self.bytes += frame.len();
-        self.frames.push_back(frame);
+        self.frames.push(frame);
     }
 
     /// Throws away all frames that have not begun to be written. `begun` says whether the first one has.
@@ -70,13 +71,11 @@ impl SendQueue {
     ) -> io::Result<Written> {
         let mut progress = false;
         while !self.frames.is_empty() {
-            let mut slices = [IoSlice::new(&[]); SLICES_MAX];
-            let mut filled = 0;
-            for (slice, frame) in slices.iter_mut().zip(&self.frames) {
-                *slice = IoSlice::new(frame);
-                filled += 1;
-            }
-            match write(slices.get(..filled).unwrap_or_default()) {
+            let slices: SmallVec<[IoSlice<'_>; SLICES_MAX]> =
+                self.frames.iter().take(SLICES_MAX).map(|frame| IoSlice::new(frame)).collect();
+            let wrote = write(&slices);
+            drop(slices);
+            match wrote {
                 Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
                 Ok(written) => {
                     progress = true;
@@ -90,20 +89,22 @@ impl SendQueue {
             }
         }
         // An idle session keeps no buffer.
-        self.frames = VecDeque::new();
+        self.frames = SmallVec::new();
         Ok(Written::All)
     }
 
     fn advance(&mut self, mut written: usize) {
         self.bytes = self.bytes.saturating_sub(written);
-        while let Some(first) = self.frames.front_mut() {
-            if written < first.len() {
-                first.advance(written);
-                return;
+        let mut gone = 0;
+        for frame in &mut self.frames {
+            if written < frame.len() {
+                frame.advance(written);
+                break;
             }
-            written -= first.len();
-            self.frames.pop_front();
+            written -= frame.len();
+            gone += 1;
         }
+        self.frames.drain(..gone);
     }
 }
 

@@ -1,6 +1,6 @@
 //! The task of a session: reads its socket, works off its requests one after the other, and says goodbye.
 //!
-//! Writing is the delivery task's; this one takes over only while the socket would block.
+//! Writing is left to the end of a turn or to the delivery tasks; this one takes over only while the socket would block.
 //! It holds no buffer while the client is quiet.
 
 use std::io;
