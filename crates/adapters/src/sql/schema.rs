@@ -20,15 +20,22 @@ pub(super) struct Words {
     pub(super) long_text: &'static str,
     /// The end of a table that is stored in the order of its primary key.
     pub(super) clustered: &'static str,
+    /// The end of a table that is stored in the order in which its rows came.
+    pub(super) appended: &'static str,
 }
 
 /// SQLite's words.
-pub(super) const SQLITE: Words =
-    Words { integer: "INTEGER", text: "TEXT", long_text: "TEXT", clustered: "STRICT, WITHOUT ROWID" };
+pub(super) const SQLITE: Words = Words {
+    integer: "INTEGER",
+    text: "TEXT",
+    long_text: "TEXT",
+    clustered: "STRICT, WITHOUT ROWID",
+    appended: "STRICT",
+};
 
 /// PostgreSQL's words. The order of its text is that of the database unless said otherwise, and ids are compared byte for byte.
 pub(super) const POSTGRES: Words =
-    Words { integer: "BIGINT", text: "TEXT COLLATE \"C\"", long_text: "TEXT", clustered: "" };
+    Words { integer: "BIGINT", text: "TEXT COLLATE \"C\"", long_text: "TEXT", clustered: "", appended: "" };
 
 /// What brings a database to the latest version.
 pub(super) fn migrator(words: &Words) -> Migrator {
@@ -37,7 +44,8 @@ pub(super) fn migrator(words: &Words) -> Migrator {
             .replace("{integer}", words.integer)
             .replace("{text}", words.text)
             .replace("{long_text}", words.long_text)
-            .replace("{clustered}", words.clustered);
+            .replace("{clustered}", words.clustered)
+            .replace("{appended}", words.appended);
         let text = AssertSqlSafe(text).into_sql_str();
         Migration::new(*number, Cow::Borrowed(name), MigrationType::Simple, text, false)
     };

@@ -254,9 +254,9 @@ pub(super) struct Insert {
 }
 
 impl Insert {
-    /// The statement for so many rows, with a place for each value. One row is by far the most frequent number.
+    /// The statement for so many rows, with a place for each value. Its text is another one for each number, so only few numbers are to be asked for.
     pub(super) fn of_values(&self, rows: usize) -> Sql {
-        Sql { text: self.values(rows).into(), is_kept: rows == 1 }
+        Sql { text: self.values(rows).into(), is_kept: true }
     }
 
     /// The statement for any number of rows, with a place for the list of each column's values; the first is `$first`.

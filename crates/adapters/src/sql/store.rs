@@ -17,6 +17,7 @@ use tokio::time::{Instant, timeout};
 use wire::id::{ConversationId, Epoch, GroupId, Seq, UserId};
 
 use super::backend::Backend;
+use super::ground::Ground;
 use super::health::Health;
 use super::reads;
 use super::rosters::Rosters;
@@ -73,6 +74,7 @@ impl<B: Backend> SqlStore<B> {
                 backend: backend.clone(),
                 queue: waiting,
                 link: link.take(),
+                ground: Ground::default(),
                 rosters: rosters.clone(),
                 health: health.clone(),
             };

@@ -87,6 +87,8 @@ pub(super) struct Writer<B: Backend> {
     pub(super) backend: Arc<B>,
     pub(super) queue: mpsc::Receiver<Write>,
     pub(super) link: Option<B::Link>,
+    /// As the last transaction left it, if that was committed.
+    pub(super) ground: Ground,
     pub(super) rosters: Arc<Rosters>,
     pub(super) health: Arc<Health>,
 }
@@ -203,12 +205,15 @@ impl<B: Backend> Writer<B> {
         names: &BTreeMap<ConversationId, bool>,
         mode: Mode,
     ) -> Result<Answers, Error> {
-        let (link, mut ground) = begin(&*self.backend, &mut self.link, &self.health, names).await?;
+        // It is put back after the commit only, so what a lost transaction has done to it is forgotten.
+        let ground = std::mem::take(&mut self.ground);
+        let (link, mut ground) = begin(&*self.backend, &mut self.link, &self.health, ground, names).await?;
         let answers = work_off::<B>(link, &self.rosters, &mut ground, batch, mode).await?;
         if batch.is_empty() {
             link.run(B::Link::STATEMENTS.probe, vec![]).await?;
         }
         link.run("COMMIT", vec![]).await?;
+        self.ground = ground;
         Ok(answers)
     }
 }
@@ -218,11 +223,12 @@ async fn begin<'a, B: Backend>(
     backend: &B,
     link: &'a mut Option<B::Link>,
     health: &Health,
+    mut ground: Ground,
     names: &BTreeMap<ConversationId, bool>,
 ) -> Result<(&'a mut B::Link, Ground), Error> {
     if let Some(used) = link {
-        match Ground::take(used, names).await {
-            Ok(ground) => {
+        match ground.take(used, names).await {
+            Ok(()) => {
                 // Asked for again, because a borrow that is returned from one arm would last for all.
                 let link = connection(backend, link, health).await?;
                 return Ok((link, ground));
@@ -238,7 +244,8 @@ async fn begin<'a, B: Backend>(
         }
     }
     let link = connection(backend, link, health).await?;
-    let ground = Ground::take(link, names).await?;
+    let mut ground = Ground::default();
+    ground.take(link, names).await?;
     Ok((link, ground))
 }
 

@@ -20,6 +20,7 @@ CREATE TABLE conversations (
     is_open {integer} NOT NULL
 ) {clustered};
 
+-- In the order in which they came: those that are kept together then fill a few pages, whoever they are from, and only two short entries of indexes go elsewhere.
 CREATE TABLE messages (
     conversation {text} NOT NULL REFERENCES conversations (conversation),
     seq {integer} NOT NULL,
@@ -35,7 +36,7 @@ CREATE TABLE messages (
     content_bytes {integer} NOT NULL,
     content {long_text} NOT NULL,
     PRIMARY KEY (conversation, seq)
-) {clustered};
+) {appended};
 
 -- A send is kept once.
 CREATE UNIQUE INDEX messages_by_send ON messages (sender, client_id, listed);

@@ -111,7 +111,8 @@ async fn a_batch_of_any_size_is_the_same_few_prepared_statements() {
         sent += size;
         let drafts: Vec<&Draft> = drafts.iter().collect();
         let names: BTreeMap<_, _> = drafts.iter().map(|draft| (draft.conversation(), true)).collect();
-        let mut ground = Ground::take(&mut link, &names).await.unwrap();
+        let mut ground = Ground::default();
+        ground.take(&mut link, &names).await.unwrap();
         let answers = Draft::apply(&mut link, &rosters, &mut ground, &drafts).await.unwrap();
         assert!(answers.iter().all(Result::is_ok));
         let marks: Vec<Mark> = (0..size)

@@ -6,8 +6,9 @@ use sqlx::sqlite::SqliteConnection;
 use crate::sql::link::{Link, Row, Rows, Sql, Value, row, statement};
 use crate::sql::statements::{self, Statements};
 
-/// Values that one statement takes: far below what SQLite allows, and enough that a transaction needs few of them.
-const VALUES_MAX: usize = 1_000;
+/// Rows that one statement takes at most. Any number of rows is inserted in pieces of 1, 2, 4 and so on up to this many, whose statements stay prepared:
+/// to prepare one takes as long as to run it. The values of the widest table are far fewer than SQLite allows.
+const ROWS_MAX: usize = 128;
 
 impl Link for SqliteConnection {
     const STATEMENTS: Statements = statements::SQLITE;
@@ -26,12 +27,9 @@ impl Link for SqliteConnection {
     async fn insert(&mut self, rows: Vec<Rows>) -> Result<(), Error> {
         for Rows { how, rows } in rows {
             let mut rows = rows.into_iter();
-            loop {
-                let piece: Vec<Vec<Value>> = rows.by_ref().take(VALUES_MAX / how.columns.len()).collect();
-                if piece.is_empty() {
-                    break;
-                }
-                self.run(how.of_values(piece.len()), piece.into_iter().flatten().collect()).await?;
+            while let Some(length) = rows.len().checked_ilog2().map(|power| ROWS_MAX.min(1 << power)) {
+                let piece = rows.by_ref().take(length);
+                self.run(how.of_values(length), piece.flatten().collect()).await?;
             }
         }
         Ok(())

@@ -35,6 +35,11 @@ const READER_WAIT: Duration = Duration::from_secs(5);
 const BUSY_WAIT: Duration = Duration::from_secs(2);
 /// The write-ahead log is cut to this when it has been worked off.
 const WAL_BYTES_KEPT: &str = "67108864";
+/// Pages of 4 KiB in the write-ahead log before it is worked off, 32 MiB. A page that many commits have written is then written to the file once.
+const WAL_PAGES: &str = "8192";
+/// Kibibytes of pages that the writer remembers at most; SQLite takes a negative number for these. With the 2 MiB that are usual a commit of 256 messages
+/// does not fit: its pages are written to the log before their time, read again and written again.
+const WRITER_CACHE_KIB: &str = "-32768";
 
 /// The codes of `sqlite3.h` that are told apart.
 mod code {
@@ -102,7 +107,12 @@ impl Backend for SqliteFile {
 
     async fn connect(&self) -> Result<(SqliteConnection, Option<String>), Error> {
         let pages_max = self.pages_max.load(Ordering::Relaxed);
-        let options = options(&self.path).create_if_missing(true);
+        let options = options(&self.path)
+            .create_if_missing(true)
+            .pragma("cache_size", WRITER_CACHE_KIB)
+            .pragma("wal_autocheckpoint", WAL_PAGES)
+            // What a statement would take back on an error is kept in memory, not in a file a statement.
+            .pragma("temp_store", "MEMORY");
         let options =
             if pages_max > 0 { options.pragma("max_page_count", pages_max.to_string()) } else { options };
         Ok((SqliteConnection::connect_with(&options).await?, None))

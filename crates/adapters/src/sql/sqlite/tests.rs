@@ -10,9 +10,10 @@ use serde_json::value::RawValue;
 use sqlx::{AssertSqlSafe, Row as _};
 use wire::Target;
 use wire::frame::Range;
-use wire::id::{GroupId, UserId};
+use wire::id::{ConversationId, GroupId, UserId};
 
 use super::*;
+use crate::sql::rows::{Conversation, conversation_values};
 use crate::sql::statements;
 
 fn user(number: usize) -> UserId {
@@ -71,8 +72,8 @@ async fn every_statement_finds_its_rows_by_an_index() {
         }
     }
     for expected in [
-        "pages: SEARCH m USING PRIMARY KEY (conversation=? AND seq>? AND seq<?)",
-        "said_before: SEARCH m USING PRIMARY KEY (conversation=? AND seq=?)",
+        "pages: SEARCH m USING INDEX sqlite_autoindex_messages_1 (conversation=? AND seq>? AND seq<?)",
+        "said_before: SEARCH m USING INDEX sqlite_autoindex_messages_1 (conversation=? AND seq=?)",
         "members: SEARCH p USING COVERING INDEX places_by_conversation (conversation=?)",
         "groups: SEARCH p USING PRIMARY KEY (user_id=? AND conversation>? AND conversation<?)",
     ] {
@@ -92,6 +93,53 @@ async fn a_commit_waits_for_the_disk_and_the_log_is_written_ahead() {
     }
     let rows = link.rows("PRAGMA journal_mode", vec![]).await.unwrap();
     assert_eq!(rows.first().unwrap().text(0).unwrap(), "wal");
+    store.close().await;
+}
+
+/// However many rows there are: to prepare a statement takes as long as to run it.
+#[tokio::test]
+async fn an_insert_of_any_size_is_made_of_the_same_few_prepared_statements() {
+    let folder = testkit::scratch::folder("sqlite-pieces");
+    let store = SqliteStore::open(folder.path().join("p.db"), &Ambient::system()).await.unwrap();
+    let (mut link, _) = store.backend.connect().await.unwrap();
+    let mut prepared = Vec::new();
+    let mut names = 0..;
+    for size in [255, 1, 2, 3, 77, 128, 254, 256, 1_000] {
+        let rows = names.by_ref().take(size).map(|name| {
+            let name: ConversationId = format!("d:0:{name}").parse().unwrap();
+            let conversation = Conversation::unsaid(&name);
+            (name, conversation)
+        });
+        let rows: Vec<(ConversationId, Conversation)> = rows.collect();
+        let rows = rows.iter().map(|(name, conversation)| (name, conversation));
+        link.insert(vec![conversation_values(statements::SQLITE.put_conversations, rows)]).await.unwrap();
+        prepared.push(link.cached_statements_size());
+    }
+    assert!(prepared.iter().all(|count| *count == prepared[0]), "{prepared:?}");
+    let rows = link.rows("SELECT count(*) FROM conversations", vec![]).await.unwrap();
+    assert_eq!(rows[0].number(0).unwrap(), names.start, "each row once");
+    store.close().await;
+}
+
+/// The writer remembers places between its transactions, and no group change may pass it by.
+#[tokio::test]
+async fn who_was_removed_from_a_group_may_speak_there_again_only_as_a_new_member() {
+    let folder = testkit::scratch::folder("sqlite-remembered");
+    let store = SqliteStore::open(folder.path().join("r.db"), &Ambient::system()).await.unwrap();
+    let group: GroupId = "g".parse().unwrap();
+    let to = || Target::Group(group.clone());
+    let unread = async || store.arrive(&[user(1)], 10).await.unwrap().pop().unwrap().items;
+    store.put_group(&group, Some(&[user(1), user(2)])).await.unwrap();
+    store.append(draft(1, to(), "1")).await.unwrap();
+    store.remove_members(&group, &[user(1)]).await.unwrap();
+    let refused = store.append(draft(2, to(), "1")).await;
+    assert!(matches!(refused, Err(StoreError::Denied(Denied::Forbidden))), "{refused:?}");
+    let other = Draft { from: user(2), ..draft(3, to(), "1") };
+    store.append(other).await.unwrap();
+    store.add_members(&group, &[user(1)], false).await.unwrap();
+    assert_eq!(unread().await, [], "what was said before is not a new member's to read");
+    assert_eq!(store.append(draft(4, to(), "1")).await.unwrap().message.seq, Some(3));
+    assert_eq!(unread().await, []);
     store.close().await;
 }
 

@@ -21,7 +21,6 @@ type SendKey = (UserId, ClientId, Option<ConversationId>);
 /// What a run of drafts is about, and what becomes of it.
 #[derive(Default)]
 struct Run {
-    places: BTreeMap<PlaceKey, Place>,
     sends: BTreeMap<SendKey, Appended>,
     messages: Vec<(Message, String, Option<u64>)>,
     moved: BTreeSet<ConversationId>,
@@ -52,7 +51,7 @@ impl Question for Draft {
         ground: &mut Ground,
         drafts: &[&Draft],
     ) -> Result<Vec<Result<Appended, Denied>>, Error> {
-        let mut run = Run::read(link, drafts).await?;
+        let mut run = Run::read(link, ground, drafts).await?;
         let answers = drafts.iter().map(|draft| run.append(ground, draft)).collect();
         run.write(link, ground).await?;
         Ok(answers)
@@ -60,12 +59,12 @@ impl Question for Draft {
 }
 
 impl Run {
-    async fn read<L: Link>(link: &mut L, drafts: &[&Draft]) -> Result<Run, Error> {
+    async fn read<L: Link>(link: &mut L, ground: &mut Ground, drafts: &[&Draft]) -> Result<Run, Error> {
         let sends = sends(link, drafts).await?;
         let keys: BTreeSet<PlaceKey> =
             drafts.iter().map(|draft| (draft.from.clone(), draft.conversation())).collect();
-        let places = rows::places(link, &keys).await?;
-        Ok(Run { places, sends, ..Run::default() })
+        ground.find_places(link, keys).await?;
+        Ok(Run { sends, ..Run::default() })
     }
 
     fn append(&mut self, ground: &mut Ground, draft: &Draft) -> Result<Appended, Denied> {
@@ -77,9 +76,10 @@ impl Run {
             return if same { Ok(Appended { fresh: false, ..first.clone() }) } else { Err(Denied::Conflict) };
         }
         let mut conversation = ground.get(&name).ok_or(Denied::NotFound)?;
-        let version = self.admit(draft, &name, conversation)?;
-        let unread_before =
-            self.places.get(&(draft.from.clone(), name.clone())).map(|place| place.unread(conversation.head));
+        let own_key: PlaceKey = (draft.from.clone(), name.clone());
+        let version = self.admit(ground, draft, &own_key, conversation)?;
+        let place_before = ground.place(&own_key);
+        let unread_before = place_before.map(|place| place.unread(conversation.head));
         conversation.head += 1;
         conversation.last_ms = conversation.last_ms.max(draft.time_ms);
         ground.put(&name, conversation);
@@ -94,8 +94,8 @@ impl Run {
             id: Some(draft.id.clone()),
         };
         let head = conversation.head;
-        if let Some(unread) = unread_before {
-            self.follow((draft.from.clone(), name.clone()), head, unread);
+        if let (Some(place), Some(unread)) = (place_before, unread_before) {
+            self.follow(ground, own_key, place, head, unread);
         }
         let listed = key.2.as_ref().map_or_else(String::new, ToString::to_string);
         self.messages.push((message.clone(), listed, version));
@@ -108,8 +108,9 @@ impl Run {
     /// Whether the draft may be kept, and the version of the members that it is said under. The two of a direct conversation get their places.
     fn admit(
         &mut self,
+        ground: &mut Ground,
         draft: &Draft,
-        name: &ConversationId,
+        own_key: &PlaceKey,
         conversation: Conversation,
     ) -> Result<Option<u64>, Denied> {
         match &draft.to {
@@ -118,7 +119,7 @@ impl Run {
                 if !conversation.is_open {
                     return Err(Denied::NotFound);
                 }
-                if draft.members_only && !self.places.contains_key(&(draft.from.clone(), name.clone())) {
+                if draft.members_only && ground.place(own_key).is_none() {
                     return Err(Denied::Forbidden);
                 }
                 Ok(Some(conversation.version))
@@ -126,8 +127,8 @@ impl Run {
             Target::User(to) => {
                 if conversation.head == 0 {
                     for user in [&draft.from, to] {
-                        let key = (user.clone(), name.clone());
-                        self.places.insert(key.clone(), Place::default());
+                        let key = (user.clone(), own_key.1.clone());
+                        ground.put_place(&key, Place::default());
                         self.placed.insert(key);
                     }
                 }
@@ -137,8 +138,7 @@ impl Run {
     }
 
     /// Moves the sender's cursor along, or remembers that the message above it is one's own.
-    fn follow(&mut self, key: PlaceKey, head: Seq, unread: u64) {
-        let Some(place) = self.places.get_mut(&key) else { return };
+    fn follow(&mut self, ground: &mut Ground, key: PlaceKey, mut place: Place, head: Seq, unread: u64) {
         if unread > 0 {
             place.own_above += 1;
             self.own_messages.insert((key.clone(), head));
@@ -147,8 +147,9 @@ impl Run {
                 self.own_messages.retain(|(other, _)| *other != key);
                 self.passed.insert(key.clone());
             }
-            *place = Place { read: head, own_above: 0, ..*place };
+            place = Place { read: head, own_above: 0, ..place };
         }
+        ground.put_place(&key, place);
         self.placed.insert(key);
     }
 
@@ -159,7 +160,9 @@ impl Run {
         let moved = moved.iter().map(|(name, conversation)| (*name, conversation));
         let messages =
             self.messages.iter().map(|(message, listed, version)| columns(message, listed, *version));
-        let placed = self.places.iter().filter(|(key, _)| self.placed.contains(*key));
+        let placed: Vec<(&PlaceKey, Place)> =
+            self.placed.iter().filter_map(|key| Some((key, ground.place(key)?))).collect();
+        let placed = placed.iter().map(|(key, place)| (*key, place));
         let own = self
             .own_messages
             .iter()
@@ -172,8 +175,9 @@ impl Run {
         ];
         link.insert(rows).await?;
         // The own messages that were just added lie above.
-        for (user, name) in &self.passed {
-            let up_to = self.places.get(&(user.clone(), name.clone())).map_or(0, |place| place.read);
+        for key in &self.passed {
+            let up_to = ground.place(key).map_or(0, |place| place.read);
+            let (user, name) = key;
             let values = vec![user.as_str().into(), name.as_str().into(), up_to.into()];
             link.run(statements.read_own_messages, values).await?;
         }

@@ -40,6 +40,7 @@ impl Question for FirstArrivals {
         let places: BTreeMap<PlaceKey, Place> =
             users.map(|user| ((user.clone(), name.clone()), place)).collect();
         link.insert(vec![place_values(L::STATEMENTS.add_places, &places)]).await?;
+        places.keys().for_each(|key| ground.forget_place(key));
         Ok(arrivals.iter().map(|_| Ok(())).collect())
     }
 }

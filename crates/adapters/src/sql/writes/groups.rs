@@ -99,6 +99,7 @@ impl GroupChange {
         }
         remove(link, &name, &left).await?;
         add(link, &name, &after, &joined).await?;
+        left.iter().chain(&joined).for_each(|user| ground.forget_place(&(user.clone(), name.clone())));
 
         let mut members = before;
         members.retain(|user, _| wanted.contains(user));

@@ -10,7 +10,7 @@ use super::Question;
 use crate::sql::ground::Ground;
 use crate::sql::link::Link;
 use crate::sql::rosters::Rosters;
-use crate::sql::rows::{self, Place, PlaceKey, place_values};
+use crate::sql::rows::{Place, PlaceKey, place_values};
 
 /// A user has seen a conversation up to a message.
 pub(in crate::sql) struct Mark {
@@ -37,12 +37,12 @@ impl Question for Mark {
         marks: &[&Mark],
     ) -> Result<Vec<Result<Option<Seq>, Denied>>, Error> {
         let keys: BTreeSet<PlaceKey> = marks.iter().map(|mark| mark.key()).collect();
-        let mut places = rows::places(link, &keys).await?;
+        ground.find_places(link, keys).await?;
         let mut moved = BTreeMap::new();
         let mut answers = Vec::with_capacity(marks.len());
         for mark in marks {
             let conversation = ground.get(&mark.conversation).filter(|conversation| conversation.is_open);
-            let place = places.get_mut(&mark.key());
+            let place = ground.place(&mark.key());
             if let Err(denied) = mark.admit(conversation.is_some(), place.is_some()) {
                 answers.push(Err(denied));
                 continue;
@@ -53,8 +53,9 @@ impl Question for Mark {
                 continue;
             };
             let passed = if place.own_above > 0 { mark.pass_own(link, seq).await? } else { 0 };
-            *place = Place { read: seq, own_above: place.own_above.saturating_sub(passed), ..*place };
-            moved.insert(mark.key(), *place);
+            let place = Place { read: seq, own_above: place.own_above.saturating_sub(passed), ..place };
+            ground.put_place(&mark.key(), place);
+            moved.insert(mark.key(), place);
             answers.push(Ok(Some(seq)));
         }
         link.insert(vec![place_values(L::STATEMENTS.put_places, &moved)]).await?;
