@@ -1,14 +1,17 @@
 //! One timer for all sessions: each waits in the slot of its next deadline, and is asked again when that slot comes round.
 //!
 //! Deadlines that move later (a client that speaks) cost nothing: the session is asked once at the old one and put further on.
-//! One that moves earlier (a socket that takes nothing) has the session put into an earlier slot too; what is left in the later one is passed over.
+//! One that moves earlier (a socket that takes nothing) has the session moved to an earlier slot.
+//! A session that has ended is taken out: as long as the wheel knew of it, its memory could not be used by another.
 //! A deadline is met at most one slot late.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
 use tokio::time::Instant;
+use wire::id::SessionId;
 
 use crate::session::Session;
 
@@ -17,17 +20,17 @@ pub const SLOT: Duration = Duration::from_millis(100);
 /// Slots of one round: what lies further ahead goes round again.
 const SLOTS: usize = 512;
 
-/// The sessions by their next deadline. Bounded by the number of sessions: each waits in it once, or a few times where its deadlines moved earlier.
+/// The sessions by their next deadline. Bounded by the number of sessions: each waits in it once.
 #[derive(Debug)]
 pub struct Wheel {
     start: Instant,
-    slots: Vec<Mutex<Vec<Entry>>>,
+    slots: Vec<Mutex<Slot>>,
     /// The turn that comes next: whoever looks at an older clock must not put a session behind it.
     next: AtomicUsize,
 }
 
-/// A session, and the turn in which it is asked: a slot may be filled for its next round already when this one is late.
-type Entry = (usize, Weak<Session>);
+/// Sessions by the turn in which they are asked: a slot may be filled for its next round already when this one is late.
+type Slot = BTreeMap<(usize, SessionId), Weak<Session>>;
 
 impl Wheel {
     /// An empty wheel.
@@ -44,7 +47,12 @@ impl Wheel {
 
     /// Has a session asked in a turn.
     pub fn put(&self, session: &Arc<Session>, turn: usize) {
-        self.slot(turn).push((turn, Arc::downgrade(session)));
+        self.slot(turn).insert((turn, session.id), Arc::downgrade(session));
+    }
+
+    /// Has a session not asked in a turn.
+    pub fn remove(&self, session: &Session, turn: usize) {
+        self.slot(turn).remove(&(turn, session.id));
     }
 
     /// Asks every session whose slot has come, for as long as the caller runs it.
@@ -56,10 +64,10 @@ impl Wheel {
             ticks.tick().await;
             let now = Instant::now();
             while turn <= self.turn(now) {
-                let due: Vec<Entry> = self.slot(turn).extract_if(.., |(asked, _)| *asked <= turn).collect();
+                let due: Slot = self.slot(turn).extract_if(.., |(asked, _), _| *asked <= turn).collect();
                 turn += 1;
                 self.next.store(turn, Ordering::Relaxed);
-                for (asked, session) in due {
+                for ((asked, _), session) in due {
                     if let Some(session) = session.upgrade() {
                         session.look(asked, now);
                     }
@@ -73,7 +81,7 @@ impl Wheel {
         usize::try_from(turns).unwrap_or(usize::MAX)
     }
 
-    fn slot(&self, turn: usize) -> std::sync::MutexGuard<'_, Vec<Entry>> {
+    fn slot(&self, turn: usize) -> std::sync::MutexGuard<'_, Slot> {
         self.slots[turn % SLOTS].lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

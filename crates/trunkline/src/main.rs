@@ -14,6 +14,10 @@ use trunkline::{
     metrics_page, run, token,
 };
 
+/// It gives back what a storm of sessions took, which the C library's does not. How long it waits with that is said in `.cargo/config.toml`.
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 fn main() -> ExitCode {
     let exit = match Cli::parse_or_exit(std::env::args_os()) {
         Ok(cli) => perform(cli.command),

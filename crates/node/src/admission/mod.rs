@@ -122,7 +122,7 @@ impl Admission {
         };
         let response = upgrade.response(admitted.protocol);
         let this = self.clone();
-        self.tasks.spawn(async move { this.run(admitted, on_upgrade).await });
+        self.tasks.spawn(this.run(admitted, on_upgrade));
         Ok(response)
     }
 
@@ -257,7 +257,8 @@ impl Admission {
             session.apply(Event::Evict(code), Instant::now());
         }
         let desk = self.desk.clone();
-        let mut task = std::pin::pin!(SessionTask::new(&session, &*desk).run(socket, &first));
+        let mut session_task = SessionTask::new(&session, &*desk, socket);
+        let mut task = std::pin::pin!(session_task.run(&first));
         // Boxed, and gone once it is done: a session does not carry the room for it through its life.
         let mut greeting = claimed.then(|| Box::pin(self.arriving.greet(&session)));
         let mut leaving = Some(Box::pin(self.stop.cancelled()));
@@ -276,6 +277,7 @@ impl Admission {
             }
         };
         let (code, by_client) = in_turns(&self.roads.delivery, living).await;
+        session.unwatch();
         self.arriving.left(&session);
         drop(held);
         let (user, lived) = (&session.user, began.elapsed());

@@ -78,6 +78,14 @@ pub enum Accepted {
     },
 }
 
+/// What a sender was answered where nothing is kept.
+#[derive(Debug, Clone, Copy)]
+struct Sent {
+    message_id: MessageId,
+    time_ms: u64,
+    reach: Reach,
+}
+
 /// Sends messages on their way.
 pub struct Dispatch {
     ambient: Ambient,
@@ -90,9 +98,9 @@ pub struct Dispatch {
     view: Arc<View>,
     heads: Arc<Heads>,
     /// What was answered to senders here.
-    repeats: Repeats,
+    repeats: Repeats<Sent>,
     /// What was shown to sessions here.
-    shown: Repeats,
+    shown: Repeats<()>,
     events: Events,
     tasks: Tasks,
     /// What was begun and has not come to its end: one token each.

@@ -15,8 +15,7 @@ use wire::{ErrorCode, Message, Target};
 
 use super::kept::port_refusal;
 use super::remote::Told as RemoteTold;
-use super::repeats::Sent;
-use super::{Accepted, Dispatch, Outgoing, Send, Whom, audience, delivery};
+use super::{Accepted, Dispatch, Outgoing, Send, Sent, Whom, audience, delivery};
 use crate::arrivals::{Arrived, Audience};
 use crate::events::Event as Told;
 use crate::parcel::Parcel;
@@ -56,7 +55,7 @@ impl Dispatch {
         let (message_id, time_ms) = (message.message_id, message.time_ms);
         let reach = self.push_unkept(message, origin.as_deref().map(|session| session.id)).await?;
         self.events.tell(Told::MessageAccepted { fresh: true });
-        self.repeats.remember(name, Some(Sent { message_id, time_ms, reach }), Instant::now());
+        self.repeats.remember(name, Sent { message_id, time_ms, reach }, Instant::now());
         Ok(Accepted::Unkept { message_id, time_ms, reach, fresh: true })
     }
 
@@ -131,14 +130,14 @@ impl Dispatch {
             };
             self.shown.name(from, id, user)
         });
-        if shown.is_some_and(|name| self.shown.is_known(name)) {
+        if shown.is_some_and(|name| self.shown.answer(name).is_some()) {
             self.events.tell(Told::RepeatDropped);
             return 0;
         }
         let parcel = Arc::new(Parcel::encoded(frame, message, true));
         let stepped = self.arrivals.bring(Arrived { parcel, audience, except, unkept: true });
         if let Some(name) = shown.filter(|_| stepped > 0) {
-            self.shown.remember(name, None, Instant::now());
+            self.shown.remember(name, (), Instant::now());
         }
         stepped
     }

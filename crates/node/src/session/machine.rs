@@ -72,8 +72,8 @@ pub struct Machine {
     rate: Option<Rate>,
     refusals: Refusals,
     hello_due: Option<Instant>,
-    /// A `hello` that is answered when its gaps are pushed.
-    ready_owed: Option<ReadyOwed>,
+    /// A `hello` that is answered when its gaps are pushed. Boxed, because it is not for long.
+    ready_owed: Option<Box<ReadyOwed>>,
     expires: Option<Instant>,
     heard: Instant,
     pinged: Option<Instant>,
@@ -342,7 +342,7 @@ impl Machine {
             // A newer token while the gaps are pushed: it asks for nothing else.
             return push(&frame::ready(id.as_ref(), expires.map(|(_, ms)| ms)));
         }
-        self.ready_owed = Some(ReadyOwed { id, expires });
+        self.ready_owed = Some(Box::new(ReadyOwed { id, expires }));
         let effects = self.tracks.hold(have);
         self.or_ready(effects)
     }
@@ -352,8 +352,8 @@ impl Machine {
         if self.phase != Phase::Resuming || self.tracks.is_reading() {
             return effects;
         }
-        if let Some(ReadyOwed { id, expires }) = self.ready_owed.take() {
-            effects.extend(self.ready(id.as_ref(), expires));
+        if let Some(owed) = self.ready_owed.take() {
+            effects.extend(self.ready(owed.id.as_ref(), owed.expires));
         }
         effects
     }

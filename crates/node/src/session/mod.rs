@@ -226,7 +226,10 @@ impl Session {
             }
             self.apply(if stalled { Event::Stalled } else { Event::Tick }, now);
         }
-        self.watch(now);
+        let mut core = self.core();
+        if core.asked.is_some() {
+            self.put_into_wheel(&mut core, now);
+        }
     }
 
     fn deadline(&self, core: &Core) -> Instant {
@@ -247,8 +250,17 @@ impl Session {
     fn put_into_wheel(self: &Arc<Self>, core: &mut Core, now: Instant) {
         let deadline = self.deadline(core);
         let turn = self.roads.wheel.turn_of(deadline, now);
-        core.asked = Some(Asked { turn, deadline });
+        if let Some(before) = core.asked.replace(Asked { turn, deadline }) {
+            self.roads.wheel.remove(self, before.turn);
+        }
         self.roads.wheel.put(self, turn);
+    }
+
+    /// The timer asks no more: the session has ended.
+    pub(crate) fn unwatch(&self) {
+        if let Some(asked) = self.core().asked.take() {
+            self.roads.wheel.remove(self, asked.turn);
+        }
     }
 
     /// The generation of its claim, once it was claimed.

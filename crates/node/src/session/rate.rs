@@ -8,13 +8,19 @@ use tokio::time::Instant;
 #[derive(Debug)]
 pub(crate) struct Rate {
     interval: Duration,
-    tolerance: Duration,
+    burst: u32,
     /// When the next send would be due if all were evenly spaced.
     due: Option<Instant>,
-    /// Time in which we read nothing: what was sent in it comes at once, and is not the client's haste.
-    excused: Duration,
-    /// Until when that counts: as long again as it lasted.
-    excused_until: Option<Instant>,
+    /// Boxed, because few sessions ever have one.
+    excuse: Option<Box<Excuse>>,
+}
+
+/// Time in which we read nothing: what was sent in it comes at once, and is not the client's haste.
+#[derive(Debug)]
+struct Excuse {
+    lasted: Duration,
+    /// Until when it counts: as long again as it lasted.
+    until: Instant,
 }
 
 /// What a client is excused for at most: a stall of ours that is longer ends otherwise.
@@ -24,23 +30,17 @@ impl Rate {
     /// `per_second` in the long run, `burst` at once after a pause. `None` for no limit.
     pub(crate) fn new(per_second: u32, burst: u32) -> Option<Rate> {
         let interval = Duration::from_secs(1).checked_div(per_second)?;
-        Some(Rate {
-            interval,
-            tolerance: interval * burst.saturating_sub(1),
-            due: None,
-            excused: Duration::ZERO,
-            excused_until: None,
-        })
+        Some(Rate { interval, burst, due: None, excuse: None })
     }
 
     /// Takes one send, or says how long to wait for it.
     pub(crate) fn take(&mut self, now: Instant) -> Result<(), Duration> {
         let due = self.due.map_or(now, |due| due.max(now));
         let early = due.saturating_duration_since(now);
-        if self.excused_until.is_some_and(|until| until < now) {
-            (self.excused, self.excused_until) = (Duration::ZERO, None);
+        if self.excuse.as_ref().is_some_and(|excuse| excuse.until < now) {
+            self.excuse = None;
         }
-        let tolerance = self.tolerance + self.excused;
+        let tolerance = self.interval * self.burst.saturating_sub(1) + self.excused();
         if early > tolerance {
             return Err(early - tolerance);
         }
@@ -50,8 +50,12 @@ impl Rate {
 
     /// We have read nothing for so long, because a back end was slow.
     pub(crate) fn excuse(&mut self, stalled: Duration, now: Instant) {
-        self.excused = (self.excused + stalled).min(EXCUSED_MAX);
-        self.excused_until = Some(now + self.excused);
+        let lasted = (self.excused() + stalled).min(EXCUSED_MAX);
+        self.excuse = Some(Box::new(Excuse { lasted, until: now + lasted }));
+    }
+
+    fn excused(&self) -> Duration {
+        self.excuse.as_ref().map_or(Duration::ZERO, |excuse| excuse.lasted)
     }
 }
 

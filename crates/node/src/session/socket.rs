@@ -43,6 +43,7 @@ pub(crate) trait Requests: Send + Sync {
 /// The task of one session.
 pub(crate) struct SessionTask<'a> {
     session: &'a Arc<Session>,
+    socket: &'a Socket,
     requests: &'a dyn Requests,
     decoder: Decoder,
     /// How fast frames are read, whatever is in them; `None` where sends are not limited either.
@@ -59,20 +60,20 @@ enum Read {
 }
 
 impl<'a> SessionTask<'a> {
-    /// The task of a session that has its socket.
-    pub(crate) fn new(session: &'a Arc<Session>, requests: &'a dyn Requests) -> SessionTask<'a> {
+    /// The task of a session, which has its socket from now on.
+    pub(crate) fn new(session: &'a Arc<Session>, requests: &'a dyn Requests, socket: Socket) -> SessionTask<'a> {
+        let socket = session.socket.get_or_init(|| socket);
         let decoder = Decoder::new(session.limits.frame_bytes_max);
         let limits = &session.limits;
         let per_second = limits.sends_per_second.saturating_mul(FRAMES_PER_SEND).max(FRAMES_PER_SECOND_MIN);
         let burst = limits.sends_burst.saturating_mul(FRAMES_PER_SEND).max(FRAMES_BURST_MIN);
         let pace = if limits.sends_per_second == 0 { None } else { Rate::new(per_second, burst) };
-        SessionTask { session, requests, decoder, pace, in_turn: 0 }
+        SessionTask { session, socket, requests, decoder, pace, in_turn: 0 }
     }
 
     /// Runs until the session has ended, and says how. `first` is what came with the handshake.
-    pub(crate) async fn run(mut self, socket: Socket, first: &[u8]) -> (CloseCode, bool) {
-        let session = self.session;
-        let socket = session.socket.get_or_init(|| socket);
+    pub(crate) async fn run(&mut self, first: &[u8]) -> (CloseCode, bool) {
+        let (session, socket) = (self.session, self.socket);
         session.start_writing();
         if !first.is_empty() {
             self.decoder.feed(first);

@@ -11,8 +11,8 @@ use crate::directory::{Binding, Claim, Claimed, DISPLACED_MAX, Displaced, Restor
 
 #[derive(Debug, Clone, Default)]
 pub(super) struct UserSlots {
-    /// Boxed, as those displaced are: a map keeps room for eleven, and nearly every user has one.
-    bound: BTreeMap<Slot, Box<Binding>>,
+    /// By slot, sorted. A list, because nearly every user has one, and a map keeps room for eleven; boxed, because a list keeps room for four.
+    bound: Vec<Box<Binding>>,
     displaced: BTreeMap<SessionId, Box<Binding>>,
     generation_latest: u64,
 }
@@ -42,11 +42,10 @@ impl UserSlots {
             since_ms: claim.since_ms,
         });
         while self.bound.len() > claim.slots_max.max(1) {
-            let oldest = self.bound.values().min_by_key(|binding| binding.generation);
-            let Some(slot) = oldest.map(|binding| binding.slot.clone()) else { break };
-            if let Some(binding) = self.bound.remove(&slot) {
-                self.displaced.insert(binding.session, binding);
-            }
+            let oldest = self.bound.iter().enumerate().min_by_key(|(_, binding)| binding.generation);
+            let Some((idx, _)) = oldest else { break };
+            let binding = self.bound.remove(idx);
+            self.displaced.insert(binding.session, binding);
         }
         Ok(Claimed { generation, displaced: self.displaced() })
     }
@@ -57,7 +56,7 @@ impl UserSlots {
             displaced.boot = binding.boot.clone();
             return Restored::Superseded;
         }
-        match self.bound.get_mut(&binding.slot) {
+        match self.holder_mut(&binding.slot) {
             Some(holder) if holder.session == binding.session => holder.boot = binding.boot.clone(),
             Some(holder) if holder.generation >= binding.generation => return Restored::Superseded,
             Some(_) | None => self.bind(binding.clone()),
@@ -67,14 +66,14 @@ impl UserSlots {
 
     /// What the session had, and whether that was the slot.
     pub(super) fn release(&mut self, slot: &Slot, session: SessionId) -> (Option<Binding>, bool) {
-        let held = self.bound.get(slot).is_some_and(|binding| binding.session == session);
+        let held = self.holder(slot).is_some_and(|binding| binding.session == session);
         let leaver = if held { self.vacate(slot) } else { self.displaced.remove(&session) };
         (leaver.map(|binding| *binding), held)
     }
 
     pub(super) fn forget(&mut self, session: SessionId, boot: &Boot) {
         self.displaced.retain(|_, binding| binding.session != session || binding.boot != *boot);
-        let held = self.bound.values().find(|binding| binding.session == session && binding.boot == *boot);
+        let held = self.bound.iter().find(|binding| binding.session == session && binding.boot == *boot);
         if let Some(slot) = held.map(|binding| binding.slot.clone()) {
             self.vacate(&slot);
         }
@@ -84,7 +83,7 @@ impl UserSlots {
     pub(super) fn forget_all(&mut self, boot: &Boot) -> bool {
         // The displaced first: a slot must not go back to one of the same boot.
         self.displaced.retain(|_, binding| binding.boot != *boot);
-        let of_boot = self.bound.values().filter(|binding| binding.boot == *boot);
+        let of_boot = self.bound.iter().filter(|binding| binding.boot == *boot);
         let slots: Vec<Slot> = of_boot.map(|binding| binding.slot.clone()).collect();
         for slot in &slots {
             self.vacate(slot);
@@ -93,11 +92,11 @@ impl UserSlots {
     }
 
     pub(super) fn has_any_of(&self, boot: &Boot) -> bool {
-        self.bound.values().chain(self.displaced.values()).any(|binding| binding.boot == *boot)
+        self.bound.iter().chain(self.displaced.values()).any(|binding| binding.boot == *boot)
     }
 
     pub(super) fn bound(&self) -> impl Iterator<Item = &Binding> {
-        self.bound.values().map(|binding| &**binding)
+        self.bound.iter().map(|binding| &**binding)
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -105,27 +104,47 @@ impl UserSlots {
     }
 
     fn find_mut(&mut self, slot: &Slot, session: SessionId) -> Option<&mut Binding> {
-        let bound = self.bound.get_mut(slot).filter(|binding| binding.session == session);
-        bound.or_else(|| self.displaced.get_mut(&session)).map(|binding| &mut **binding)
+        match self.place(slot) {
+            Ok(idx) if self.bound[idx].session == session => self.bound.get_mut(idx),
+            _ => self.displaced.get_mut(&session),
+        }
+        .map(|binding| &mut **binding)
     }
 
     fn bind(&mut self, binding: Binding) {
         self.generation_latest = self.generation_latest.max(binding.generation);
-        if let Some(loser) = self.bound.insert(binding.slot.clone(), Box::new(binding)) {
-            self.displaced.insert(loser.session, loser);
+        match self.place(&binding.slot) {
+            Ok(idx) => {
+                let loser = std::mem::replace(&mut self.bound[idx], Box::new(binding));
+                self.displaced.insert(loser.session, loser);
+            }
+            Err(idx) => self.bound.insert(idx, Box::new(binding)),
         }
     }
 
+    /// Where the holder of a slot is, or would be.
+    fn place(&self, slot: &Slot) -> Result<usize, usize> {
+        self.bound.binary_search_by(|binding| binding.slot.cmp(slot))
+    }
+
+    fn holder(&self, slot: &Slot) -> Option<&Binding> {
+        self.place(slot).ok().map(|idx| &*self.bound[idx])
+    }
+
+    fn holder_mut(&mut self, slot: &Slot) -> Option<&mut Binding> {
+        self.place(slot).ok().map(|idx| &mut *self.bound[idx])
+    }
+
     fn vacate(&mut self, slot: &Slot) -> Option<Box<Binding>> {
-        let leaver = self.bound.remove(slot);
+        let leaver = self.place(slot).ok().map(|idx| self.bound.remove(idx));
         let newest = |wanted: &dyn Fn(&Slot) -> bool| {
             let candidates = self.displaced.values().filter(|binding| wanted(&binding.slot));
             candidates.max_by_key(|binding| binding.generation).map(|binding| binding.session)
         };
         // A slot that stands empty while somebody who held it is displaced was taken from it by the limit of slots, and there is room again.
-        let heir = newest(&|held| held == slot).or_else(|| newest(&|held| !self.bound.contains_key(held)));
+        let heir = newest(&|held| held == slot).or_else(|| newest(&|held| self.holder(held).is_none()));
         if let Some(binding) = heir.and_then(|session| self.displaced.remove(&session)) {
-            self.bound.insert(binding.slot.clone(), binding);
+            self.bind(*binding);
         }
         leaver
     }
