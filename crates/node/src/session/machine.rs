@@ -71,6 +71,8 @@ pub struct Machine {
     tracks: Tracks,
     rate: Option<Rate>,
     refusals: Refusals,
+    /// The send that is being worked off: one at a time. A page may bring it before its receipt comes.
+    sending: Option<ClientId>,
     hello_due: Option<Instant>,
     /// A `hello` that is answered when its gaps are pushed. Boxed, because it is not for long.
     ready_owed: Option<Box<ReadyOwed>>,
@@ -101,6 +103,7 @@ impl Machine {
             phase: Phase::Knocking,
             rate,
             refusals: Refusals::default(),
+            sending: None,
             ready_owed: None,
             expires: None,
             heard: now,
@@ -176,11 +179,15 @@ impl Machine {
             }
             Event::Behind(conversation, after, head) => self.behind(conversation, after, head),
             Event::Receipt { frame, conversation, seq } => {
+                self.sending = None;
                 self.tracks.own(conversation, seq, self.phase == Phase::Live);
                 self.answer(&frame)
             }
             Event::Answer(frame) => self.answer(&frame),
-            Event::Refused(id, refusal) => self.refuse(id, refusal),
+            Event::Refused(id, refusal) => {
+                self.sending = None;
+                self.refuse(id, refusal)
+            }
             Event::Evict(code) => self.close(code),
             Event::Stalled => self.close(CloseCode::Slow),
             Event::Tick => self.tick(now),
@@ -233,7 +240,14 @@ impl Machine {
         match &request {
             ClientFrame::Ping { id } => push(&frame::pong(id.as_ref())),
             ClientFrame::Hello { id, have, .. } => self.hello(id.clone().as_ref(), have.is_some(), request),
-            ClientFrame::Send { id, .. } => self.send(Some(&id.clone()), request, now),
+            ClientFrame::Send { id, .. } => {
+                let id = id.clone();
+                let effects = self.send(Some(&id), request, now);
+                if matches!(effects.as_slice(), [Effect::Work(_)]) {
+                    self.sending = Some(id);
+                }
+                effects
+            }
             ClientFrame::Signal { id, .. } => self.send(id.clone().as_ref(), request, now),
             ClientFrame::Read { id, .. }
             | ClientFrame::Conversations { id, .. }
@@ -427,6 +441,12 @@ impl Machine {
         }
     }
 
+    /// True for what this session is sending: it was kept, and its receipt is under way.
+    fn is_being_sent(&self, parcel: &Parcel) -> bool {
+        let sent = parcel.as_message().filter(|message| message.from.as_ref() == Some(&self.profile.user));
+        self.sending.is_some() && sent.is_some_and(|message| message.id == self.sending)
+    }
+
     fn page(&mut self, page: &CaughtUp) -> Effects {
         // It has left meanwhile.
         let Some(position) = self.tracks.position(&page.conversation) else { return Effects::new() };
@@ -447,7 +467,7 @@ impl Machine {
         let mut effects = Effects::new();
         for parcel in &page.parcels {
             let Some(seq) = parcel.seq() else { continue };
-            if self.tracks.caught_up(&page.conversation, seq) {
+            if self.tracks.caught_up(&page.conversation, seq) && !self.is_being_sent(parcel) {
                 effects.extend(self.show(parcel));
             }
         }

@@ -330,6 +330,24 @@ fn an_own_send_in_a_page_is_passed_over() {
 }
 
 #[test]
+fn a_page_that_is_read_between_the_commit_and_the_receipt_does_not_show_a_session_what_it_sends() {
+    let mut machine = live();
+    machine.step(Event::Kept(&parcel("1", 1)), now());
+    machine.step(Event::Kept(&parcel("1", 4)), now());
+    assert_eq!(says(&mut machine, r#"{"type":"send","id":"c3","to":{"user":"1"},"content":1}"#), ["work"]);
+    let mut read = page(2..=4, 4);
+    read.parcels[1] = parcel(USER, 3);
+    assert_eq!(pushed(&machine.step(Event::Page(&read), now())), [2, 4]);
+    let frame = Bytes::from_static(b"{}");
+    machine.step(Event::Receipt { frame, conversation: &direct(), seq: 3 }, now());
+    // What another session of the user sends under another name is shown.
+    machine.step(Event::Kept(&parcel("1", 7)), now());
+    let mut read = page(5..=7, 7);
+    read.parcels[1] = parcel(USER, 6);
+    assert_eq!(pushed(&machine.step(Event::Page(&read), now())), [5, 6, 7]);
+}
+
+#[test]
 fn a_head_above_the_position_is_read_and_one_below_is_not() {
     let mut machine = live();
     machine.step(Event::Kept(&parcel("1", 1)), now());
