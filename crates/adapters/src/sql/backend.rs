@@ -1,5 +1,6 @@
 //! What a SQL database must offer to be a store.
 
+use std::fmt;
 use std::ops::DerefMut;
 use std::time::Duration;
 
@@ -39,8 +40,26 @@ pub(super) trait Backend: Send + Sync + 'static {
     /// How the database is: what a person should know of it, though it works. An error where it would keep nothing.
     fn look(&self, link: &mut Self::Link) -> impl Future<Output = Result<Option<String>, Error>> + Send;
 
-    /// Whose fault an error is.
+    /// Whose fault an error of the database is.
     fn fault(error: &Error) -> Fault;
+}
+
+/// The error of a transaction that was to insert a send which was kept before.
+#[derive(Debug)]
+pub(super) struct Repeated;
+
+impl fmt::Display for Repeated {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a send was kept before")
+    }
+}
+
+impl std::error::Error for Repeated {}
+
+impl From<Repeated> for Error {
+    fn from(repeated: Repeated) -> Error {
+        Error::AnyDriverError(Box::new(repeated))
+    }
 }
 
 /// Whose fault an error in a transaction is, which says what to do.
@@ -50,6 +69,8 @@ pub(super) enum Fault {
     Refused,
     /// Nobody's: another transaction was in the way and the database gave this one up. The same again can succeed at once.
     Raced,
+    /// Ours: a send that was taken for a fresh one was kept before. Nothing else is wrong.
+    Repeated,
     /// That of another session, which holds a row for too long. The connection is as good as before.
     Busy,
     /// The database's or the network's: what became of the transaction is not known, and the connection is of no use.

@@ -24,6 +24,10 @@ pub(super) struct Ground {
     conversations: HashMap<ConversationId, Conversation>,
     /// `None` for one that is known not to be there.
     places: HashMap<PlaceKey, Option<Place>>,
+    /// Whether the transaction that is to stand on it was begun when the last one was committed.
+    pub(super) is_begun: bool,
+    /// Whether sends are taken for fresh ones, which nearly all are, until the insert says otherwise.
+    pub(super) sends_are_fresh: bool,
 }
 
 impl Ground {
@@ -33,7 +37,9 @@ impl Ground {
         link: &mut L,
         names: &BTreeMap<ConversationId, bool>,
     ) -> Result<(), Error> {
-        link.run(L::BEGIN, vec![]).await?;
+        if !std::mem::take(&mut self.is_begun) {
+            link.run(L::BEGIN, vec![]).await?;
+        }
         if L::IS_SHARED || self.conversations.len() > REMEMBERED_MAX {
             self.conversations.clear();
         }

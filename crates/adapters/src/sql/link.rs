@@ -137,6 +137,9 @@ pub(super) trait Link: Send {
     /// How a transaction that writes begins.
     const BEGIN: &str;
 
+    /// How a transaction ends where the next one is to begin at once.
+    const COMMIT_AND_BEGIN: &str;
+
     /// Runs a statement and returns its rows.
     fn rows(
         &mut self,
@@ -151,8 +154,8 @@ pub(super) trait Link: Send {
         values: Vec<Value>,
     ) -> impl Future<Output = Result<u64, Error>> + Send;
 
-    /// Inserts any number of rows into different tables, none of which is named twice.
-    fn insert(&mut self, rows: Vec<Rows>) -> impl Future<Output = Result<(), Error>> + Send;
+    /// Inserts any number of rows into different tables, none of which is named twice. Returns how many were inserted or changed in the last of those that get any.
+    fn insert(&mut self, rows: Vec<Rows>) -> impl Future<Output = Result<u64, Error>> + Send;
 }
 
 /// A statement with its values, for whichever database.

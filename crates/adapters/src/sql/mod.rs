@@ -8,6 +8,7 @@
 //! A message costs the same whatever the number of its readers.
 
 mod backend;
+mod batch;
 mod ground;
 mod health;
 mod link;

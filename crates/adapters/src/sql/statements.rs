@@ -137,7 +137,8 @@ macro_rules! statements {
                     Text("content"),
                 ],
                 order: &["sender", "client_id", "listed"],
-                then: "",
+                // Fewer rows than were to be inserted say that a send was kept before.
+                then: " ON CONFLICT (sender, client_id, listed) DO NOTHING",
             },
             put_places: Insert {
                 table: "places",

@@ -17,11 +17,12 @@ use tokio::time::{Instant, timeout};
 use wire::id::{ConversationId, Epoch, GroupId, Seq, UserId};
 
 use super::backend::Backend;
+use super::batch::{ANSWER_WAIT, Ask, Write};
 use super::ground::Ground;
 use super::health::Health;
 use super::reads;
 use super::rosters::Rosters;
-use super::writer::{ANSWER_WAIT, Ask, WRITES_WAITING_MAX, Write, Writer};
+use super::writer::{WRITES_WAITING_MAX, Writer};
 use super::writes::{FirstArrivals, GroupChange, Mark, NewMembers, Question};
 
 /// From asking for a read to its answer; a page takes milliseconds, so what takes longer will not come.
@@ -75,6 +76,7 @@ impl<B: Backend> SqlStore<B> {
                 queue: waiting,
                 link: link.take(),
                 ground: Ground::default(),
+                meets_repeats: false,
                 rosters: rosters.clone(),
                 health: health.clone(),
             };

@@ -1,6 +1,7 @@
 //! A writer: keeps what waits in one transaction, as much as there is, and answers after its commit.
 //!
 //! The questions of one transaction are all under way at once, so they are worked off kind by kind; those of one kind in the order in which they were asked.
+//! Where a send was kept before, all are worked off again with a look at what was kept.
 //! Where the database refuses one of them, all are worked off again, each in a savepoint of its own, so that only the refused ones fail.
 //! Where another transaction was in the way, all are worked off again as they are, a few times.
 //! After any other error the connection is given up and everybody is told to come again: what a broken connection has kept is not known.
@@ -9,26 +10,24 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ports::store::{Denied, Draft, StoreError};
-use ports::{PortError, Seam};
+use ports::store::Denied;
 use sqlx::Error;
-use tokio::sync::{mpsc, oneshot};
-use tokio::time::{Instant, timeout};
+use tokio::sync::mpsc;
+use tokio::time::timeout;
 use wire::id::ConversationId;
 
-use super::backend::{Backend, Fault};
+use super::backend::{Backend, Fault, Repeated};
+use super::batch::{Answers, Ask, Batch, Told, Write};
 use super::ground::Ground;
 use super::health::Health;
 use super::link::Link;
 use super::rosters::Rosters;
-use super::writes::{FirstArrivals, GroupChange, Mark, Question};
+use super::writes::Question;
 
 /// Writes in one transaction: enough that the disk's pace no longer matters, few enough that nobody waits long for the others.
 const WRITES_PER_COMMIT_MAX: usize = 256;
 /// Writes that wait for all writers of a store; then who asks waits for a place. At 64 KiB each they are 64 MiB.
 pub(super) const WRITES_WAITING_MAX: usize = 1_024;
-/// From asking to the answer. Well below [`ports::store::COMMIT_LAG_MS_MAX`], which no message that was kept may exceed.
-pub(super) const ANSWER_WAIT: Duration = Duration::from_secs(5);
 /// For one transaction: longer than anybody waits for its answer, so what is given up here nobody waits for any more.
 /// With the wait of a question that was just in time it stays below [`ports::store::COMMIT_LAG_MS_MAX`].
 const COMMIT_WAIT: Duration = Duration::from_millis(4_900);
@@ -37,44 +36,12 @@ const PROBE_EVERY: Duration = Duration::from_secs(2);
 /// How often a transaction that lost a race is begun again. Each time somebody else has got on, so one more is rarely needed.
 const RACES_MAX: u32 = 8;
 
-/// A question that waits for its answer.
-pub(super) struct Ask<Q: Question> {
-    pub(super) question: Q,
-    pub(super) asked: Instant,
-    pub(super) answer: oneshot::Sender<Result<Q::Answer, StoreError>>,
-}
-
-/// What a writer can be asked.
-pub(super) enum Write {
-    Append(Ask<Draft>),
-    Mark(Ask<Mark>),
-    Arrive(Ask<FirstArrivals>),
-    Change(Ask<GroupChange>),
-}
-
-/// The questions of one transaction, kind by kind.
-#[derive(Default)]
-struct Batch {
-    changes: Vec<Ask<GroupChange>>,
-    arrivals: Vec<Ask<FirstArrivals>>,
-    drafts: Vec<Ask<Draft>>,
-    marks: Vec<Ask<Mark>>,
-}
-
-/// The answers to some questions, in their order.
-type Told<Q> = Vec<Result<<Q as Question>::Answer, Denied>>;
-
-/// The answers to the questions of a batch.
-struct Answers {
-    changes: Told<GroupChange>,
-    arrivals: Told<FirstArrivals>,
-    drafts: Told<Draft>,
-    marks: Told<Mark>,
-}
-
 /// How questions are worked off.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Mode {
+    /// At once, in the hope that no send was kept before: nobody looks for them. Where one was, the insert says so and nothing is kept.
+    Hopeful,
+    /// At once.
     Together,
     /// Each in a savepoint of its own.
     Alone,
@@ -89,6 +56,8 @@ pub(super) struct Writer<B: Backend> {
     pub(super) link: Option<B::Link>,
     /// As the last transaction left it, if that was committed.
     pub(super) ground: Ground,
+    /// Whether sends were repeated in the last transaction. Then more of them will come, as after an outage.
+    pub(super) meets_repeats: bool,
     pub(super) rosters: Arc<Rosters>,
     pub(super) health: Arc<Health>,
 }
@@ -182,15 +151,16 @@ impl<B: Backend> Writer<B> {
     /// Keeps a batch in one transaction, in as many attempts as it takes.
     async fn transact(&mut self, batch: &Batch) -> Result<Answers, Error> {
         let names = batch.conversations();
-        let (mut mode, mut races) = (Mode::Together, 0);
+        let (mut mode, mut races) = (if self.meets_repeats { Mode::Together } else { Mode::Hopeful }, 0);
         loop {
             let error = match self.attempt(batch, &names, mode).await {
                 Ok(answers) => return Ok(answers),
                 Err(error) => error,
             };
-            match B::fault(&error) {
-                Fault::Raced if races < RACES_MAX => races += 1,
-                Fault::Refused | Fault::Raced if mode == Mode::Together => mode = Mode::Alone,
+            match fault::<B>(&error) {
+                Fault::Repeated if mode == Mode::Hopeful => mode = Mode::Together,
+                Fault::Raced | Fault::Repeated if races < RACES_MAX => races += 1,
+                Fault::Refused | Fault::Raced | Fault::Repeated if mode != Mode::Alone => mode = Mode::Alone,
                 _ => return Err(error),
             }
             if let Some(link) = &mut self.link {
@@ -208,13 +178,25 @@ impl<B: Backend> Writer<B> {
         // It is put back after the commit only, so what a lost transaction has done to it is forgotten.
         let ground = std::mem::take(&mut self.ground);
         let (link, mut ground) = begin(&*self.backend, &mut self.link, &self.health, ground, names).await?;
+        ground.sends_are_fresh = mode == Mode::Hopeful;
         let answers = work_off::<B>(link, &self.rosters, &mut ground, batch, mode).await?;
         if batch.is_empty() {
             link.run(B::Link::STATEMENTS.probe, vec![]).await?;
         }
-        link.run("COMMIT", vec![]).await?;
+        // Where more waits already, the next transaction begins with no word of its own.
+        ground.is_begun = !self.queue.is_empty();
+        link.run(if ground.is_begun { B::Link::COMMIT_AND_BEGIN } else { "COMMIT" }, vec![]).await?;
         self.ground = ground;
+        self.meets_repeats = answers.drafts.iter().flatten().any(|appended| !appended.fresh);
         Ok(answers)
+    }
+}
+
+/// Whose fault an error in a transaction is.
+fn fault<B: Backend>(error: &Error) -> Fault {
+    match error {
+        Error::AnyDriverError(error) if error.is::<Repeated>() => Fault::Repeated,
+        error => B::fault(error),
     }
 }
 
@@ -289,8 +271,8 @@ async fn apply<B: Backend, Q: Question>(
 ) -> Result<Told<Q>, Error> {
     let questions: Vec<&Q> = asks.iter().map(|ask| &ask.question).collect();
     match mode {
-        Mode::Together if questions.is_empty() => Ok(Vec::new()),
-        Mode::Together => Q::apply(link, rosters, ground, &questions).await,
+        Mode::Hopeful | Mode::Together if questions.is_empty() => Ok(Vec::new()),
+        Mode::Hopeful | Mode::Together => Q::apply(link, rosters, ground, &questions).await,
         Mode::Alone => {
             let mut answers = Vec::with_capacity(questions.len());
             for question in questions {
@@ -322,74 +304,4 @@ async fn apply_alone<B: Backend, Q: Question>(
     };
     link.run("RELEASE SAVEPOINT alone", vec![]).await?;
     Ok(answer)
-}
-
-impl Batch {
-    /// Sorts questions by kind. Those that have waited too long are refused, because nobody waits for the answer any more.
-    fn of(waiting: impl Iterator<Item = Write>) -> Batch {
-        let mut batch = Batch::default();
-        for write in waiting {
-            match write {
-                Write::Append(ask) => batch.drafts.extend(ask.unless_late()),
-                Write::Mark(ask) => batch.marks.extend(ask.unless_late()),
-                Write::Arrive(ask) => batch.arrivals.extend(ask.unless_late()),
-                Write::Change(ask) => batch.changes.extend(ask.unless_late()),
-            }
-        }
-        batch
-    }
-
-    /// The conversations that its questions are about, and whether one of them may make it.
-    fn conversations(&self) -> BTreeMap<ConversationId, bool> {
-        fn about<Q: Question>(asks: &[Ask<Q>]) -> impl Iterator<Item = (ConversationId, bool)> {
-            asks.iter().map(|ask| (ask.question.conversation(), ask.question.makes_it()))
-        }
-        let mut names = BTreeMap::new();
-        let all = about(&self.changes).chain(about(&self.arrivals)).chain(about(&self.drafts));
-        for (name, makes_it) in all.chain(about(&self.marks)) {
-            *names.entry(name).or_insert(false) |= makes_it;
-        }
-        names
-    }
-
-    fn is_empty(&self) -> bool {
-        self.changes.is_empty() && self.arrivals.is_empty() && self.drafts.is_empty() && self.marks.is_empty()
-    }
-
-    fn answer(self, answers: Answers) {
-        tell(self.changes, answers.changes);
-        tell(self.arrivals, answers.arrivals);
-        tell(self.drafts, answers.drafts);
-        tell(self.marks, answers.marks);
-    }
-
-    fn fail(self, error: &str) {
-        self.changes.into_iter().for_each(|ask| ask.fail("change a group", error));
-        self.arrivals.into_iter().for_each(|ask| ask.fail("let users arrive", error));
-        self.drafts.into_iter().for_each(|ask| ask.fail("keep a message", error));
-        self.marks.into_iter().for_each(|ask| ask.fail("move a cursor", error));
-    }
-}
-
-fn tell<Q: Question>(asks: Vec<Ask<Q>>, answers: Told<Q>) {
-    for (ask, answer) in asks.into_iter().zip(answers) {
-        // Who no longer listens has given up, and may ask again.
-        ask.answer.send(answer.map_err(StoreError::Denied)).ok();
-    }
-}
-
-impl<Q: Question> Ask<Q> {
-    fn unless_late(self) -> Option<Ask<Q>> {
-        if self.asked.elapsed() < ANSWER_WAIT {
-            return Some(self);
-        }
-        let error = PortError::timed_out(Seam::Store, "wait for the writer", ANSWER_WAIT);
-        self.answer.send(Err(error.into())).ok();
-        None
-    }
-
-    fn fail(self, during: &'static str, error: &str) {
-        let error = PortError::outage(Seam::Store, during, error);
-        self.answer.send(Err(error.into())).ok();
-    }
 }

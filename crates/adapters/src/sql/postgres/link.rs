@@ -13,6 +13,7 @@ impl Link for PgConnection {
     const IS_SHARED: bool = true;
     /// Said, because a database may have another default: each statement is to see what was committed before it.
     const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED";
+    const COMMIT_AND_BEGIN: &str = "COMMIT AND CHAIN";
 
     async fn rows(&mut self, sql: impl Into<Sql> + Send, values: Vec<Value>) -> Result<Vec<Row>, Error> {
         statement(sql.into(), values)?.fetch_all(self).await?.iter().map(row).collect()
@@ -22,15 +23,14 @@ impl Link for PgConnection {
         Ok(statement(sql.into(), values)?.execute(self).await?.rows_affected())
     }
 
-    async fn insert(&mut self, rows: Vec<Rows>) -> Result<(), Error> {
+    async fn insert(&mut self, rows: Vec<Rows>) -> Result<u64, Error> {
         let rows: Vec<Rows> = rows.into_iter().filter(|rows| !rows.rows.is_empty()).collect();
-        let Some(text) = together(rows.iter().map(|rows| rows.how)) else { return Ok(()) };
+        let Some(text) = together(rows.iter().map(|rows| rows.how)) else { return Ok(0) };
         let mut arguments = PgArguments::default();
         for rows in rows {
             add_lists(&mut arguments, rows)?;
         }
-        sqlx::query_with(AssertSqlSafe(text), arguments).execute(self).await?;
-        Ok(())
+        Ok(sqlx::query_with(AssertSqlSafe(text), arguments).execute(self).await?.rows_affected())
     }
 }
 

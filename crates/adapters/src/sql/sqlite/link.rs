@@ -15,6 +15,7 @@ impl Link for SqliteConnection {
     const IS_SHARED: bool = false;
     /// The lock is taken at the start, so that what was read holds until the commit.
     const BEGIN: &str = "BEGIN IMMEDIATE";
+    const COMMIT_AND_BEGIN: &str = "COMMIT; BEGIN IMMEDIATE";
 
     async fn rows(&mut self, sql: impl Into<Sql> + Send, values: Vec<Value>) -> Result<Vec<Row>, Error> {
         statement(sql.into(), values)?.fetch_all(self).await?.iter().map(row).collect()
@@ -24,15 +25,17 @@ impl Link for SqliteConnection {
         Ok(statement(sql.into(), values)?.execute(self).await?.rows_affected())
     }
 
-    async fn insert(&mut self, rows: Vec<Rows>) -> Result<(), Error> {
-        for Rows { how, rows } in rows {
+    async fn insert(&mut self, rows: Vec<Rows>) -> Result<u64, Error> {
+        let mut changed = 0;
+        for Rows { how, rows } in rows.into_iter().filter(|rows| !rows.rows.is_empty()) {
+            changed = 0;
             let mut rows = rows.into_iter();
             while let Some(length) = rows.len().checked_ilog2().map(|power| ROWS_MAX.min(1 << power)) {
                 let piece = rows.by_ref().take(length);
-                self.run(how.of_values(length), piece.flatten().collect()).await?;
+                changed += self.run(how.of_values(length), piece.flatten().collect()).await?;
             }
         }
-        Ok(())
+        Ok(changed)
     }
 }
 

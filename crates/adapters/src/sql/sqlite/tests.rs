@@ -143,6 +143,39 @@ async fn who_was_removed_from_a_group_may_speak_there_again_only_as_a_new_member
     store.close().await;
 }
 
+/// Sends are taken for fresh ones until the insert says otherwise; all of these are under way at once.
+#[tokio::test]
+async fn a_send_that_was_kept_before_is_kept_once_among_fresh_ones_of_the_same_transaction() {
+    let folder = testkit::scratch::folder("sqlite-repeats");
+    let store = SqliteStore::open(folder.path().join("r.db"), &Ambient::system()).await.unwrap();
+    let send = |id: usize, content| store.append(draft(id, Target::User(user(2)), content));
+    let first = send(7, "7").await.unwrap();
+    let (again, other, fresh) =
+        tokio::join!(send(7, "7"), send(7, "8"), join_all((10..30).map(|id| send(id, "1"))));
+    let again = again.unwrap();
+    assert!(!again.fresh && again.message.message_id == first.message.message_id, "{again:?}");
+    assert!(matches!(other, Err(StoreError::Denied(Denied::Conflict))), "{other:?}");
+    assert!(fresh.iter().all(|sent| sent.as_ref().is_ok_and(|sent| sent.fresh)), "{fresh:?}");
+    assert_eq!(whole_log(&store).await, 21);
+    store.close().await;
+}
+
+#[tokio::test]
+async fn one_who_may_no_longer_speak_is_still_told_what_became_of_a_send() {
+    let folder = testkit::scratch::folder("sqlite-denied");
+    let store = SqliteStore::open(folder.path().join("d.db"), &Ambient::system()).await.unwrap();
+    let group: GroupId = "g".parse().unwrap();
+    let to = || Target::Group(group.clone());
+    store.put_group(&group, Some(&[user(1), user(2)])).await.unwrap();
+    let first = store.append(draft(1, to(), "1")).await.unwrap();
+    store.remove_members(&group, &[user(1)]).await.unwrap();
+    let again = store.append(draft(1, to(), "1")).await.unwrap();
+    assert!(!again.fresh && again.message.seq == first.message.seq, "{again:?}");
+    let other = store.append(draft(2, to(), "1")).await;
+    assert!(matches!(other, Err(StoreError::Denied(Denied::Forbidden))), "{other:?}");
+    store.close().await;
+}
+
 /// A limit on pages stands for the disk: SQLite says the same.
 #[tokio::test]
 async fn a_full_disk_refuses_sends_and_heals_when_there_is_room_again() {

@@ -10,6 +10,7 @@ use wire::id::{ClientId, ConversationId, Seq, UserId};
 use wire::{Message, Target};
 
 use super::Question;
+use crate::sql::backend::Repeated;
 use crate::sql::ground::Ground;
 use crate::sql::link::{Link, Rows, Value};
 use crate::sql::rosters::Rosters;
@@ -52,7 +53,10 @@ impl Question for Draft {
         drafts: &[&Draft],
     ) -> Result<Vec<Result<Appended, Denied>>, Error> {
         let mut run = Run::read(link, ground, drafts).await?;
-        let answers = drafts.iter().map(|draft| run.append(ground, draft)).collect();
+        let mut answers: Vec<_> = drafts.iter().map(|draft| run.append(ground, draft)).collect();
+        if ground.sends_are_fresh {
+            run.look_again(link, drafts, &mut answers).await?;
+        }
         run.write(link, ground).await?;
         Ok(answers)
     }
@@ -60,7 +64,7 @@ impl Question for Draft {
 
 impl Run {
     async fn read<L: Link>(link: &mut L, ground: &mut Ground, drafts: &[&Draft]) -> Result<Run, Error> {
-        let sends = sends(link, drafts).await?;
+        let sends = if ground.sends_are_fresh { BTreeMap::new() } else { sends(link, drafts).await? };
         let keys: BTreeSet<PlaceKey> =
             drafts.iter().map(|draft| (draft.from.clone(), draft.conversation())).collect();
         ground.find_places(link, keys).await?;
@@ -71,9 +75,7 @@ impl Run {
         let name = draft.conversation();
         let key = send_key(draft, &name);
         if let Some(first) = self.sends.get(&key) {
-            let same = first.message.conversation.as_ref() == Some(&name)
-                && first.message.content.get() == draft.content.get();
-            return if same { Ok(Appended { fresh: false, ..first.clone() }) } else { Err(Denied::Conflict) };
+            return repeat(first, draft, &name);
         }
         let mut conversation = ground.get(&name).ok_or(Denied::NotFound)?;
         let own_key: PlaceKey = (draft.from.clone(), name.clone());
@@ -103,6 +105,28 @@ impl Run {
         let appended = Appended { message, fresh: true, version };
         self.sends.insert(key, appended.clone());
         Ok(appended)
+    }
+
+    /// What is denied now may have been kept when it was not: those are looked for among the sends.
+    async fn look_again<L: Link>(
+        &self,
+        link: &mut L,
+        drafts: &[&Draft],
+        answers: &mut [Result<Appended, Denied>],
+    ) -> Result<(), Error> {
+        let denied = || drafts.iter().zip(answers.iter()).filter(|(_, answer)| answer.is_err());
+        let denied: Vec<&Draft> = denied().map(|(draft, _)| *draft).collect();
+        if denied.is_empty() {
+            return Ok(());
+        }
+        let kept = sends(link, &denied).await?;
+        for (draft, answer) in drafts.iter().zip(answers).filter(|(_, answer)| answer.is_err()) {
+            let name = draft.conversation();
+            if let Some(first) = kept.get(&send_key(draft, &name)) {
+                *answer = repeat(first, draft, &name);
+            }
+        }
+        Ok(())
     }
 
     /// Whether the draft may be kept, and the version of the members that it is said under. The two of a direct conversation get their places.
@@ -154,6 +178,9 @@ impl Run {
     }
 
     async fn write<L: Link>(self, link: &mut L, ground: &Ground) -> Result<(), Error> {
+        if self.messages.is_empty() {
+            return Ok(());
+        }
         let statements = L::STATEMENTS;
         let moved: Vec<(&ConversationId, Conversation)> =
             self.moved.iter().filter_map(|name| Some((name, ground.get(name)?))).collect();
@@ -169,11 +196,13 @@ impl Run {
             .map(|((user, name), seq)| vec![user.as_str().into(), name.as_str().into(), (*seq).into()]);
         let rows = vec![
             conversation_values(statements.put_conversations, moved),
-            Rows { how: statements.add_messages, rows: messages.collect() },
             place_values(statements.put_places, placed),
             Rows { how: statements.add_own_messages, rows: own.collect() },
+            Rows { how: statements.add_messages, rows: messages.collect() },
         ];
-        link.insert(rows).await?;
+        if link.insert(rows).await? < self.messages.len() as u64 {
+            return Err(Repeated.into());
+        }
         // The own messages that were just added lie above.
         for key in &self.passed {
             let up_to = ground.place(key).map_or(0, |place| place.read);
@@ -183,6 +212,13 @@ impl Run {
         }
         Ok(())
     }
+}
+
+/// What one who sends again is told.
+fn repeat(first: &Appended, draft: &Draft, name: &ConversationId) -> Result<Appended, Denied> {
+    let same = first.message.conversation.as_ref() == Some(name)
+        && first.message.content.get() == draft.content.get();
+    if same { Ok(Appended { fresh: false, ..first.clone() }) } else { Err(Denied::Conflict) }
 }
 
 fn send_key(draft: &Draft, name: &ConversationId) -> SendKey {

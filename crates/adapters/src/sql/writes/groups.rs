@@ -141,7 +141,8 @@ async fn add<L: Link>(
     let place = Place::at(conversation.head);
     let places: BTreeMap<PlaceKey, Place> =
         users.iter().map(|user| ((user.clone(), name.clone()), place)).collect();
-    link.insert(vec![place_values(L::STATEMENTS.add_places, &places)]).await
+    link.insert(vec![place_values(L::STATEMENTS.add_places, &places)]).await?;
+    Ok(())
 }
 
 async fn remove<L: Link>(link: &mut L, name: &ConversationId, users: &[UserId]) -> Result<(), Error> {
