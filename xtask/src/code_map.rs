@@ -11,12 +11,11 @@ const PAGE: &str = "ARCHITECTURE.md";
 const BEGIN: &str = "<!-- the code map: written by `cargo xtask docs`, compared by a test -->\n";
 const END: &str = "<!-- end of the code map -->\n";
 /// The folders of code, in the order of reading: what stands on nothing comes first.
-const FOLDERS: [&str; 13] = [
+const FOLDERS: [&str; 12] = [
     "crates/wire",
     "crates/ports",
     "crates/edge",
     "crates/rocketmq",
-    "crates/amqp",
     "crates/adapters",
     "crates/node",
     "crates/gateway",

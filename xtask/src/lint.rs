@@ -6,13 +6,12 @@ use std::path::{Path, PathBuf};
 use crate::shell::{Done, Problem, cargo, cargo_program, root};
 
 /// Which crates of ours a crate may depend on; what stands in brackets is for its tests alone.
-const EDGES: [(&str, &[&str], &[&str]); 14] = [
+const EDGES: [(&str, &[&str], &[&str]); 13] = [
     ("wire", &[], &[]),
     ("ports", &["wire"], &[]),
     ("edge", &["wire"], &["testkit"]),
     ("rocketmq", &[], &["testkit"]),
-    ("amqp", &[], &["testkit"]),
-    ("adapters", &["wire", "ports", "rocketmq", "amqp"], &["testkit"]),
+    ("adapters", &["wire", "ports", "rocketmq"], &["testkit"]),
     ("node", &["wire", "ports", "edge"], &["testkit"]),
     ("gateway", &["wire", "ports", "edge"], &["testkit"]),
     ("trunkline", &["wire", "ports", "edge", "adapters", "node", "gateway"], &["testkit"]),

@@ -10,7 +10,8 @@ use tracing_subscriber::util::{SubscriberInitExt, TryInitError};
 use crate::config::scalar::{LogFormat, LogLevel};
 
 /// Libraries whose chatter is not ours: a client that reconnects writes a page of errors about what we say in one line.
-const QUIETED: [&str; 5] = ["nacos_sdk=off", "sqlx=warn", "hyper=warn", "redis=warn", "h2=warn"];
+/// That of RabbitMQ also writes whole messages, where one comes back.
+const QUIETED: [&str; 6] = ["nacos_sdk=off", "lapin=off", "sqlx=warn", "hyper=warn", "redis=warn", "h2=warn"];
 
 /// Starts logging, once in a process.
 ///

@@ -4,23 +4,25 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use amqp::{Config, Error, Kind, Link, QueueOptions};
+use lapin::types::{AMQPValue, FieldTable};
 use ports::{PortError, Retry};
 use wire::id::{Boot, NodeName};
 
+use super::error::Error;
+use super::link::{Kind, Link};
 use super::names::Names;
+use super::publisher::Publisher;
+use super::subscription::Subscription;
 use super::{RabbitMqOptions, SEAM};
 
-/// A broker and its client say every 5 s that they live; one that says nothing for 10 s is taken for dead.
-const HEARTBEAT: Duration = Duration::from_secs(5);
 /// As old as an envelope may become by default: what lies there for longer, nobody wants.
 const MESSAGE_LIFE: Duration = Duration::from_secs(30);
 /// Two leases: a node that has not come back by then comes back as another boot.
 const QUEUE_LIFE: Duration = Duration::from_secs(30);
 /// What waits for a node that stands still; more is refused, and whoever posts it is told.
-const QUEUE_MESSAGES_MAX: u32 = 100_000;
+const QUEUE_MESSAGES_MAX: i64 = 100_000;
 /// See [`QUEUE_MESSAGES_MAX`].
-const QUEUE_BYTES_MAX: u64 = 128 << 20;
+const QUEUE_BYTES_MAX: i64 = 128 << 20;
 /// Deliveries under way to a node: some milliseconds of what it can work off.
 const PREFETCH: u16 = 256;
 /// Another boot of the same name opens its inbox at the very same time; this often, one of the two gives way.
@@ -39,7 +41,7 @@ pub(super) struct Broker {
 #[expect(clippy::large_enum_variant, reason = "it is made once a reconnection, and taken apart at once")]
 pub(super) enum Resumed {
     /// It reads on.
-    Reading(Link),
+    Reading(Subscription),
     /// The queue is another boot's by now.
     Replaced,
 }
@@ -53,72 +55,65 @@ impl Broker {
         self.options.copy.as_deref()
     }
 
-    /// A link for what is posted: every exchange and the queue for copies are there, and posts are confirmed.
-    pub(super) async fn open_outbox(&self) -> Result<Link, Error> {
+    /// The way for what is posted: every exchange and the queue for copies are there, and posts are confirmed.
+    pub(super) async fn open_outbox(&self) -> Result<Publisher, Error> {
         let mut link = self.connect("outbox").await?;
-        self.declare_exchanges(&mut link).await?;
+        self.declare_exchanges(&link).await?;
         // However somebody else has declared it is right.
         if let Some(copies) = self.copy_queue()
-            && link.inspect_queue(copies).await?.is_none()
+            && !link.has_queue(copies).await?
         {
-            self.declare_copies(&mut link).await?;
+            self.declare_copies(&link).await?;
         }
-        link.confirm_publications().await?;
-        Ok(link)
+        Publisher::new(link).await
     }
 
     /// Makes the queue for copies, in which everything stays.
-    pub(super) async fn declare_copies(&self, link: &mut Link) -> Result<(), Error> {
+    pub(super) async fn declare_copies(&self, link: &Link) -> Result<(), Error> {
         let Some(copies) = self.copy_queue() else { return Ok(()) };
-        link.declare_queue(copies, &QueueOptions::default()).await.map(drop)
+        link.declare_queue(copies, FieldTable::default()).await
     }
 
-    /// A link that reads the mail of a boot, and how many messages an earlier boot has left unread.
-    pub(super) async fn open_inbox(&self, boot: &Boot) -> Result<(Link, u32), Error> {
+    /// The reading of a boot's mail, and how many messages an earlier boot has left unread.
+    pub(super) async fn open_inbox(&self, boot: &Boot) -> Result<(Subscription, u32), Error> {
         let mut link = self.connect(&format!("inbox of {}", boot.node)).await?;
-        self.declare_exchanges(&mut link).await?;
+        self.declare_exchanges(&link).await?;
         let queue = self.names.queue(&boot.node);
         let mut left = 0;
-        for _ in 1..TAKEOVERS_MAX {
-            match self.take_over(&mut link, &queue, boot, &mut left).await {
-                Err(error) if error.is_consumed_by_another() => link.reopen_channel().await?,
-                taken => return taken.map(|()| (link, left)),
+        let mut takeovers = 0;
+        loop {
+            // Deleting it is what an earlier reader is told by, also one that stands still: it can neither hold the queue nor read on.
+            left += link.delete_queue(&queue).await?;
+            self.make_queue(&link, &queue, boot).await?;
+            takeovers += 1;
+            match link.read(&queue, PREFETCH).await {
+                Ok(reader) => return Ok((Subscription { link, reader }, left)),
+                Err(error) if error.is_read_by_another() && takeovers < TAKEOVERS_MAX => {
+                    link.reopen_channel().await?;
+                }
+                Err(error) => return Err(error),
             }
         }
-        self.take_over(&mut link, &queue, boot, &mut left).await.map(|()| (link, left))
-    }
-
-    /// Deleting it is what an earlier reader is told by, also one that stands still: it can neither hold the queue nor read on.
-    async fn take_over(
-        &self,
-        link: &mut Link,
-        queue: &str,
-        boot: &Boot,
-        left: &mut u32,
-    ) -> Result<(), Error> {
-        *left += link.delete_queue(queue).await?;
-        self.make_queue(link, queue, boot).await?;
-        read(link, queue).await
     }
 
     /// Goes on reading the queue of a boot, if it is still its own.
     pub(super) async fn resume_inbox(&self, boot: &Boot) -> Result<Resumed, Error> {
         let mut link = self.connect(&format!("inbox of {}", boot.node)).await?;
-        self.declare_exchanges(&mut link).await?;
+        self.declare_exchanges(&link).await?;
         let queue = self.names.queue(&boot.node);
         // A broker that has lost everything knows neither mark nor queue.
         let is_ours = link.has_exchange(&self.names.mark(boot)).await?;
-        if !is_ours && link.inspect_queue(&queue).await?.is_some() {
+        if !is_ours && link.has_queue(&queue).await? {
             return Ok(Resumed::Replaced);
         }
-        self.make_queue(&mut link, &queue, boot).await?;
-        read(&mut link, &queue).await?;
-        Ok(Resumed::Reading(link))
+        self.make_queue(&link, &queue, boot).await?;
+        let reader = link.read(&queue, PREFETCH).await?;
+        Ok(Resumed::Reading(Subscription { link, reader }))
     }
 
     /// Takes away the queue of a node whose reader leaves, unless somebody else reads it.
-    pub(super) async fn leave(&self, mut link: Link, node: &NodeName) -> Result<(), Error> {
-        link.cancel_consumer().await?;
+    pub(super) async fn leave(&self, link: Link, node: &NodeName) -> Result<(), Error> {
+        link.end_reading().await?;
         link.delete_unused_queue(&self.names.queue(node)).await?;
         link.close().await
     }
@@ -126,16 +121,12 @@ impl Broker {
     /// Tries the servers, first the one that answered last.
     async fn connect(&self, role: &str) -> Result<Link, Error> {
         let options = &self.options;
-        let mut config = Config::new(&options.user, &options.password);
-        config.virtual_host.clone_from(&options.virtual_host);
-        config.name = format!("{} {role}", options.prefix);
-        config.heartbeat = HEARTBEAT;
-        config.call_timeout = options.call_timeout();
+        let name = format!("{} {role}", options.prefix);
         let (count, first) = (options.servers.len(), self.last.load(Ordering::Relaxed));
         let mut failure = None;
         for place in (first..first + count).map(|place| place % count) {
             let Some((host, port)) = options.servers.get(place) else { continue };
-            match Link::open(&config, host, *port).await {
+            match Link::open(options, host, *port, &name).await {
                 Ok(link) => {
                     self.last.store(place, Ordering::Relaxed);
                     return Ok(link);
@@ -145,27 +136,21 @@ impl Broker {
                 Err(error) => failure = Some(error),
             }
         }
-        let nowhere = || Error::Io { address: "RabbitMQ".to_owned(), why: "no server is named".to_owned() };
+        let nowhere = || Error::Lost { address: "RabbitMQ".to_owned(), why: "no server is named".to_owned() };
         Err(failure.unwrap_or_else(nowhere))
     }
 
-    async fn declare_exchanges(&self, link: &mut Link) -> Result<(), Error> {
+    async fn declare_exchanges(&self, link: &Link) -> Result<(), Error> {
         link.declare_exchange(&self.names.single, Kind::Direct).await?;
         link.declare_exchange(&self.names.group, Kind::Fanout).await?;
         link.declare_exchange(&self.names.control, Kind::Direct).await
     }
 
     /// The queue, its mark and its bindings; changes nothing where they are there.
-    async fn make_queue(&self, link: &mut Link, queue: &str, boot: &Boot) -> Result<(), Error> {
+    async fn make_queue(&self, link: &Link, queue: &str, boot: &Boot) -> Result<(), Error> {
         let mark = self.names.mark(boot);
         link.declare_exchange(&mark, Kind::FanoutWhileBound).await?;
-        let options = QueueOptions {
-            expires: Some(QUEUE_LIFE),
-            message_ttl: Some(MESSAGE_LIFE),
-            messages_max: Some(QUEUE_MESSAGES_MAX),
-            bytes_max: Some(QUEUE_BYTES_MAX),
-        };
-        link.declare_queue(queue, &options).await?;
+        link.declare_queue(queue, queue_arguments()).await?;
         link.bind(queue, &mark, "").await?;
         for (exchange, key) in self.names.ways_in(&boot.node) {
             link.bind(queue, exchange, key).await?;
@@ -201,7 +186,14 @@ impl Broker {
     }
 }
 
-async fn read(link: &mut Link, queue: &str) -> Result<(), Error> {
-    link.prefetch(PREFETCH).await?;
-    link.consume(queue).await
+/// How RabbitMQ is told how long, and how full, a queue may become.
+fn queue_arguments() -> FieldTable {
+    let mut arguments = FieldTable::default();
+    let millis = |span: Duration| AMQPValue::LongLongInt(span.as_millis() as i64);
+    arguments.insert("x-expires".into(), millis(QUEUE_LIFE));
+    arguments.insert("x-message-ttl".into(), millis(MESSAGE_LIFE));
+    arguments.insert("x-max-length".into(), AMQPValue::LongLongInt(QUEUE_MESSAGES_MAX));
+    arguments.insert("x-max-length-bytes".into(), AMQPValue::LongLongInt(QUEUE_BYTES_MAX));
+    arguments.insert("x-overflow".into(), AMQPValue::LongString("reject-publish".into()));
+    arguments
 }

@@ -7,8 +7,8 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
-use amqp::{Delivery, Error, Event, Link};
 use async_trait::async_trait;
+use lapin::message::Delivery;
 use ports::bus::{Inbox, Mail};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep, sleep_until};
@@ -16,16 +16,19 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use wire::id::Boot;
 
 use super::broker::{Broker, Resumed};
+use super::error::Error;
+use super::link::Link;
 use super::names::Names;
 use super::pause::Pause;
+use super::subscription::Subscription;
 use crate::bus::health::{Deaf, Health};
 
 /// Mails that were read and not asked for yet. With what the broker sends ahead this is all that an inbox holds.
 const READ_AHEAD: usize = 256;
 /// Deliveries that are acknowledged at once: a quarter of what the broker sends ahead.
 const ACK_EVERY: u32 = 64;
-/// The longest that a delivery waits to be acknowledged with others.
-const ACK_AFTER: Duration = Duration::from_millis(20);
+/// The longest that a delivery waits to be acknowledged with others; after a broken connection it comes once more.
+const ACK_AFTER: Duration = Duration::from_millis(100);
 /// Whoever deletes a queue to make it anew needs a moment for it.
 const AFTER_CANCEL: Duration = Duration::from_millis(300);
 
@@ -78,32 +81,32 @@ pub(super) fn inbox(broker: Arc<Broker>, health: Arc<Health>, boot: &Boot) -> (R
 
 impl Reader {
     /// Reads until the inbox is dropped or another has taken its place.
-    pub(super) async fn run(mut self, mut link: Link) {
+    pub(super) async fn run(mut self, mut subscription: Subscription) {
         let left = self.left.clone();
         loop {
             let broken = tokio::select! {
-                broken = self.read(&mut link) => broken,
-                () = left.cancelled() => return self.leave(link).await,
+                broken = self.read(&mut subscription) => broken,
+                () = left.cancelled() => return self.leave(subscription.link).await,
             };
-            let heard_at = link.heard_at();
-            drop(link);
+            drop(subscription);
+            let heard_at = Instant::now() - broken.silence();
             let resumed = tokio::select! {
                 resumed = self.resume(broken) => resumed,
                 () = left.cancelled() => return,
             };
             let Some((next, deaf)) = resumed else { return self.hand_out().await };
-            link = next;
+            subscription = next;
             drop(deaf);
             self.pending.push_back((0, Mail::WasDeaf(heard_at.elapsed())));
         }
     }
 
-    async fn read(&mut self, link: &mut Link) -> Broken {
+    async fn read(&mut self, subscription: &mut Subscription) -> Broken {
         let mut acks = Acks::default();
         loop {
             self.hand_over(&mut acks);
             if acks.count >= ACK_EVERY {
-                acks.send(link);
+                acks.send(&subscription.link);
             }
             let due_at = acks.due_at;
             let due = async {
@@ -113,10 +116,9 @@ impl Reader {
                 }
             };
             tokio::select! {
-                event = link.next() => match event {
-                    Ok(Event::Delivered(delivery)) => take(&self.broker.names, &mut self.pending, delivery),
-                    Ok(Event::Cancelled) => return Broken::Cancelled,
-                    Ok(_) => {}
+                next = subscription.next() => match next {
+                    Ok(Some(delivery)) => take(&self.broker.names, &mut self.pending, delivery),
+                    Ok(None) => return Broken::Cancelled,
                     Err(error) => return Broken::Lost(error),
                 },
                 place = self.mails.reserve(), if !self.pending.is_empty() => {
@@ -125,7 +127,7 @@ impl Reader {
                         acks.add(tag);
                     }
                 }
-                () = due => acks.send(link),
+                () = due => acks.send(&subscription.link),
             }
         }
     }
@@ -142,7 +144,7 @@ impl Reader {
     }
 
     /// Connects again for as long as it takes; `None` when the queue is another's.
-    async fn resume(&self, broken: Broken) -> Option<(Link, Option<Deaf>)> {
+    async fn resume(&self, broken: Broken) -> Option<(Subscription, Option<Deaf>)> {
         let mut deaf = match broken {
             Broken::Lost(error) => Some(self.health.deaf(error.to_string())),
             Broken::Cancelled => {
@@ -153,7 +155,7 @@ impl Reader {
         let mut pause = Pause::default();
         loop {
             match self.broker.resume_inbox(&self.boot).await {
-                Ok(Resumed::Reading(link)) => return Some((link, deaf)),
+                Ok(Resumed::Reading(subscription)) => return Some((subscription, deaf)),
                 Ok(Resumed::Replaced) => return None,
                 Err(error) => {
                     if deaf.is_none() {
@@ -182,13 +184,22 @@ impl Reader {
 }
 
 fn take(names: &Names, pending: &mut VecDeque<(u64, Mail)>, delivery: Delivery) {
-    let Delivery { tag, exchange, body, .. } = delivery;
-    match names.lane(&exchange) {
-        Some(lane) => pending.push_back((tag, Mail::Arrived { lane, body })),
+    let Delivery { delivery_tag, exchange, data, .. } = delivery;
+    match names.lane(exchange.as_str()) {
+        Some(lane) => pending.push_back((delivery_tag, Mail::Arrived { lane, body: data.into() })),
         // Somebody has bound the queue to an exchange of their own, or writes to it by its name.
         None => {
-            let exchange = String::from_utf8_lossy(&exchange);
             tracing::warn!(%exchange, "a message came by a way that is not ours");
+        }
+    }
+}
+
+impl Broken {
+    /// For how long nothing was heard when this was found out.
+    fn silence(&self) -> Duration {
+        match self {
+            Broken::Lost(error) => error.silence(),
+            Broken::Cancelled => Duration::ZERO,
         }
     }
 }
@@ -203,7 +214,7 @@ impl Acks {
         }
     }
 
-    fn send(&mut self, link: &mut Link) {
+    fn send(&mut self, link: &Link) {
         link.ack_up_to(self.tag);
         *self = Acks::default();
     }

@@ -5,12 +5,18 @@
 //! Exchanges and queues are made as they are needed; `docs/decisions/0016-rabbitmq.md` says which, and why.
 
 mod broker;
+mod error;
 mod inbox;
+mod link;
 mod names;
 mod options;
 mod outbox;
 mod parcel;
 mod pause;
+mod plug;
+mod publisher;
+mod returns;
+mod subscription;
 mod unanswered;
 
 use std::sync::Arc;
@@ -60,14 +66,14 @@ impl RabbitMqBus {
 
     async fn open(&self, boot: &Boot) -> Result<Box<dyn Inbox>, PortError> {
         let opened = self.broker.open_inbox(boot).await;
-        let (link, left) = opened.map_err(|error| self.broker.port_error("open an inbox", error))?;
+        let (subscription, left) = opened.map_err(|error| self.broker.port_error("open an inbox", error))?;
         if left > 0 {
             tracing::info!(messages = left, node = %boot.node, "dropped what an earlier boot of this node had not read");
         }
         self.health.answered();
         let (inbox, reader) = inbox::inbox(self.broker.clone(), self.health.clone(), boot);
         let stopped = self.stop.clone();
-        self.tasks.spawn(async move { stopped.run_until_cancelled(reader.run(link)).await });
+        self.tasks.spawn(async move { stopped.run_until_cancelled(reader.run(subscription)).await });
         Ok(Box::new(inbox))
     }
 

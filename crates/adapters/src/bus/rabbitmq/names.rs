@@ -65,10 +65,10 @@ impl Names {
     }
 
     /// The lane of what came over an exchange.
-    pub(super) fn lane(&self, exchange: &[u8]) -> Option<Lane> {
+    pub(super) fn lane(&self, exchange: &str) -> Option<Lane> {
         let lanes =
             [(&self.single, Lane::Single), (&self.group, Lane::Group), (&self.control, Lane::Control)];
-        lanes.into_iter().find_map(|(name, lane)| (name.as_bytes() == exchange).then_some(lane))
+        lanes.into_iter().find_map(|(name, lane)| (name == exchange).then_some(lane))
     }
 }
 
@@ -91,12 +91,12 @@ mod tests {
         ] {
             let way = names.way(lane, to);
             assert!(names.ways_in(&boot.node).contains(&way), "{way:?}");
-            assert_eq!(names.lane(way.0.as_bytes()), Some(lane));
+            assert_eq!(names.lane(way.0), Some(lane));
         }
         assert_eq!(names.way(Lane::Single, &one), ("trunkline.single", "node-1"));
         assert_eq!(names.queue(&boot.node), "trunkline.node.node-1");
         assert!(names.mark(&boot).starts_with("trunkline.boot.node-1."));
         assert!(KEY_ALL.parse::<NodeName>().is_err());
-        assert_eq!(names.lane(b"somebody.else"), None);
+        assert_eq!(names.lane("somebody.else"), None);
     }
 }

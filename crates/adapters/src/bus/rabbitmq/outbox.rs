@@ -6,7 +6,6 @@
 
 use std::sync::Arc;
 
-use amqp::{Error, Event, Link, Properties, Publication};
 use ports::PortError;
 use ports::bus::Address;
 use tokio::sync::{Semaphore, mpsc, oneshot};
@@ -14,8 +13,11 @@ use tokio::time::{sleep, timeout_at};
 
 use super::SEAM;
 use super::broker::Broker;
+use super::error::Error;
+use super::link::Notice;
 use super::parcel::{Answer, Destination, NewParcel, Parcel};
 use super::pause::Pause;
+use super::publisher::{Event, Publisher, Way};
 use super::unanswered::Unanswered;
 use crate::bus::health::Health;
 
@@ -27,12 +29,10 @@ const UNANSWERED_MAX: usize = 1_024;
 const HELD_BYTES_MAX: usize = 64 << 20;
 /// What one parcel costs beside its body.
 const PARCEL_BYTES: usize = 256;
-/// Written to the connection ahead of what the system takes; more would only grow.
-const UNWRITTEN_BYTES_MAX: usize = 1 << 20;
+/// The bodies of parcels without an answer: of so many there may be a second copy on its way to the system.
+const UNANSWERED_BYTES_MAX: usize = 4 << 20;
 /// The largest body that is posted, as on the other buses.
 const BODY_BYTES_MAX: usize = 1 << 20;
-/// What a body is, for whoever looks with the broker's own tools.
-const CONTENT_TYPE: &str = "application/json";
 
 /// The end of an outbox that takes parcels.
 #[derive(Debug, Clone)]
@@ -71,7 +71,7 @@ impl Outbox {
             let cost = u32::try_from(bytes + PARCEL_BYTES).unwrap_or(u32::MAX);
             let room = self.room.clone().acquire_many_owned(cost).await.ok()?;
             let place = self.parcels.reserve().await.ok()?;
-            place.send(Parcel { content, answer, was_returned: false, _room: room });
+            place.send(Parcel { content, answer, _room: room });
             Some(answered)
         };
         timeout_at(deadline, put).await.ok().flatten().ok_or_else(full)
@@ -86,10 +86,10 @@ impl Courier {
         let mut pause = Pause::default();
         loop {
             let failure = match self.broker.open_outbox().await {
-                Ok(mut link) => {
+                Ok(mut publisher) => {
                     pause = Pause::default();
                     self.health.answered();
-                    match self.work(&mut link).await {
+                    match self.work(&mut publisher).await {
                         Ok(()) => return,
                         Err(error) => error,
                     }
@@ -104,47 +104,41 @@ impl Courier {
         }
     }
 
-    /// Sends what waits until nothing can come any more, or the link breaks.
-    async fn work(&mut self, link: &mut Link) -> Result<(), Error> {
+    /// Sends what waits until nothing can come any more, or the connection breaks.
+    async fn work(&mut self, publisher: &mut Publisher) -> Result<(), Error> {
         for parcel in self.unanswered.take_all().chain(std::mem::take(&mut self.batch)) {
-            publish(&self.broker, &mut self.unanswered, link, parcel);
+            publish(&self.broker, &mut self.unanswered, publisher, parcel);
         }
         let mut is_blocked = false;
         loop {
-            link.flush()?;
             let room = UNANSWERED_MAX.saturating_sub(self.unanswered.len());
-            let has_room = room > 0 && !is_blocked && link.unwritten_bytes() < UNWRITTEN_BYTES_MAX;
+            let has_room = room > 0 && !is_blocked && self.unanswered.bytes() < UNANSWERED_BYTES_MAX;
             tokio::select! {
-                event = link.next() => match event? {
-                    Event::Confirmed(confirmed) => {
+                event = publisher.next() => match event? {
+                    Event::Answered(outcome) => {
                         if !is_blocked {
                             self.health.answered();
                         }
-                        self.unanswered.confirm(confirmed);
-                    }
-                    Event::Returned(returned) => {
-                        self.unanswered.mark_returned(&returned);
-                        // Only copies go by the name of a queue: it was deleted, and the next one finds another.
-                        if returned.exchange.is_empty() {
-                            self.broker.declare_copies(link).await?;
+                        // It was deleted; the next copy finds another.
+                        if self.unanswered.answer(outcome) {
+                            self.broker.declare_copies(&publisher.link).await?;
                         }
                     }
-                    Event::Blocked(why) => {
+                    Event::Noticed(Notice::Blocked(why)) => {
                         is_blocked = true;
                         self.health.post_failed(format!("RabbitMQ takes nothing for now: {why}"));
                     }
-                    Event::Unblocked => {
+                    Event::Noticed(Notice::Unblocked) => {
                         is_blocked = false;
                         self.health.answered();
                     }
-                    Event::Delivered(_) | Event::Cancelled => {}
                 },
                 count = self.parcels.recv_many(&mut self.batch, room), if has_room => {
                     if count == 0 {
                         return Ok(());
                     }
                     for parcel in self.batch.drain(..) {
-                        publish(&self.broker, &mut self.unanswered, link, parcel);
+                        publish(&self.broker, &mut self.unanswered, publisher, parcel);
                     }
                 }
             }
@@ -162,29 +156,17 @@ impl Courier {
 }
 
 /// Publishes a parcel, unless its poster has given up.
-fn publish(broker: &Broker, unanswered: &mut Unanswered, link: &mut Link, mut parcel: Parcel) {
+fn publish(broker: &Broker, unanswered: &mut Unanswered, publisher: &mut Publisher, parcel: Parcel) {
     if parcel.answer.is_closed() {
         return;
     }
-    parcel.was_returned = false;
     let content = &parcel.content;
     let (exchange, key) = match &content.to {
         Destination::Nodes(lane, to) => broker.names.way(*lane, to),
         Destination::Copies => ("", broker.copy_queue().unwrap_or_default()),
     };
     let mandatory = !matches!(content.to, Destination::Nodes(_, Address::All));
-    let id = unanswered.next_number().to_string();
-    link.publish(&Publication {
-        exchange,
-        key,
-        mandatory,
-        properties: Properties {
-            persistent: true,
-            content_type: Some(CONTENT_TYPE),
-            message_id: mandatory.then_some(id.as_str()),
-        },
-        body: &content.body,
-    });
+    publisher.publish(Way { exchange, key, mandatory }, content.body.clone());
     unanswered.push(parcel);
 }
 

@@ -31,8 +31,6 @@ pub(super) enum Destination {
 pub(super) struct Parcel {
     pub(super) content: NewParcel,
     pub(super) answer: oneshot::Sender<Result<(), PortError>>,
-    /// Whether the broker gave it back: no queue wanted it.
-    pub(super) was_returned: bool,
     /// Its part of what may wait.
     pub(super) _room: OwnedSemaphorePermit,
 }
@@ -43,12 +41,12 @@ pub(super) type Answer = oneshot::Receiver<Result<(), PortError>>;
 impl Parcel {
     // Whoever posted may have given up waiting, so answers may go nowhere.
 
-    /// The broker is responsible for it, or refuses it.
-    pub(super) fn confirmed(self, taken: bool) {
+    /// The broker is responsible for it, or refuses it; or it came back, because no queue wanted it.
+    pub(super) fn answered(self, taken: bool, came_back: bool) {
         if !taken {
             return self.fail(|during| PortError::outage(SEAM, during, "a queue is full"));
         }
-        if !self.was_returned {
+        if !came_back {
             self.answer.send(Ok(())).ok();
             return;
         }

@@ -2,9 +2,8 @@
 
 use std::collections::VecDeque;
 
-use amqp::{Confirmed, Returned};
-
-use super::parcel::Parcel;
+use super::parcel::{Destination, Parcel};
+use super::returns::Outcome;
 
 /// What was published on this link and has no answer, by number.
 #[derive(Default)]
@@ -13,6 +12,8 @@ pub(super) struct Unanswered {
     parcels: VecDeque<Option<Parcel>>,
     /// How many left at the front.
     gone: u64,
+    /// The bodies of all of them.
+    bytes: usize,
 }
 
 impl Unanswered {
@@ -20,44 +21,36 @@ impl Unanswered {
         self.parcels.len()
     }
 
-    /// The number that the next message has.
-    pub(super) fn next_number(&self) -> u64 {
-        self.gone + self.parcels.len() as u64 + 1
+    pub(super) fn bytes(&self) -> usize {
+        self.bytes
     }
 
+    /// Takes what was published next.
     pub(super) fn push(&mut self, parcel: Parcel) {
+        self.bytes += parcel.content.body.len();
         self.parcels.push_back(Some(parcel));
     }
 
     /// All of them, in order; the next link numbers from the beginning.
     pub(super) fn take_all(&mut self) -> impl Iterator<Item = Parcel> + use<> {
         self.gone = 0;
+        self.bytes = 0;
         std::mem::take(&mut self.parcels).into_iter().flatten()
     }
 
-    fn place(&self, number: u64) -> Option<usize> {
-        usize::try_from(number.checked_sub(self.gone + 1)?).ok()
-    }
-
-    pub(super) fn mark_returned(&mut self, returned: &Returned) {
-        let id = returned.message_id.as_deref().and_then(|id| std::str::from_utf8(id).ok()?.parse().ok());
-        let place = id.and_then(|number| self.place(number));
-        if let Some(Some(parcel)) = place.and_then(|place| self.parcels.get_mut(place)) {
-            parcel.was_returned = true;
-        }
-    }
-
-    pub(super) fn confirm(&mut self, confirmed: Confirmed) {
-        let Some(place) = self.place(confirmed.number) else { return };
-        let first = if confirmed.and_earlier { 0 } else { place };
-        let last = (place + 1).min(self.parcels.len());
-        for parcel in self.parcels.range_mut(first.min(last)..last).filter_map(Option::take) {
-            parcel.confirmed(confirmed.taken);
-        }
+    /// Answers one, and says whether it was for the queue of copies and found none.
+    pub(super) fn answer(&mut self, outcome: Outcome) -> bool {
+        let place = outcome.number.checked_sub(self.gone + 1).and_then(|place| usize::try_from(place).ok());
+        let parcel = place.and_then(|place| self.parcels.get_mut(place)).and_then(Option::take);
         while self.parcels.front().is_some_and(Option::is_none) {
             self.parcels.pop_front();
             self.gone += 1;
         }
+        let Some(parcel) = parcel else { return false };
+        self.bytes -= parcel.content.body.len();
+        let misses_copies = outcome.came_back && matches!(parcel.content.to, Destination::Copies);
+        parcel.answered(outcome.taken, outcome.came_back);
+        misses_copies
     }
 }
 
@@ -85,10 +78,9 @@ mod tests {
         let mut unanswered = Unanswered::default();
         let answers = (1..=count).map(|number| {
             let (answer, answered) = oneshot::channel();
-            assert_eq!(unanswered.next_number(), number);
             let _room = room.clone().try_acquire_owned().unwrap();
             let body = number.to_string();
-            unanswered.push(Parcel { content: content(body), answer, was_returned: false, _room });
+            unanswered.push(Parcel { content: content(body), answer, _room });
             answered
         });
         let answers = answers.collect();
@@ -106,47 +98,48 @@ mod tests {
         answers.iter_mut().map(letter).collect()
     }
 
-    fn confirmed(number: u64, and_earlier: bool, taken: bool) -> Confirmed {
-        Confirmed { taken, number, and_earlier }
-    }
-
-    fn returned(number: u64) -> Returned {
-        let (why, exchange, key) = ("NO_ROUTE".to_owned(), "x".to_owned(), "node-1".to_owned());
-        Returned { why, exchange, key, message_id: Some(number.to_string().into()) }
+    fn outcome(number: u64, taken: bool, came_back: bool) -> Outcome {
+        Outcome { number, taken, came_back }
     }
 
     #[test]
-    fn each_parcel_gets_its_own_answer_whatever_the_broker_puts_together() {
+    fn each_parcel_gets_its_own_answer_in_any_order() {
         let (mut unanswered, mut answers) = published(6);
-        unanswered.mark_returned(&returned(5));
-        unanswered.mark_returned(&returned(2));
-        unanswered.confirm(confirmed(4, false, true));
-        assert_eq!((seen(&mut answers).as_str(), unanswered.len()), ("oootoo", 6));
-        unanswered.confirm(confirmed(2, true, true));
-        unanswered.confirm(confirmed(3, false, false));
-        assert_eq!(unanswered.len(), 2);
-        unanswered.confirm(confirmed(6, true, true));
-        assert_eq!(unanswered.len(), 0);
-        // Each answer is there once.
-        let (mut unanswered, mut answers) = published(6);
-        unanswered.mark_returned(&returned(5));
-        unanswered.mark_returned(&returned(2));
-        unanswered.confirm(confirmed(3, false, false));
-        unanswered.confirm(confirmed(6, true, true));
-        assert_eq!(seen(&mut answers), "tnftnt");
+        assert_eq!(unanswered.bytes(), 6);
+        unanswered.answer(outcome(4, true, false));
+        assert_eq!((seen(&mut answers).as_str(), unanswered.len(), unanswered.bytes()), ("oootoo", 6, 5));
+        unanswered.answer(outcome(2, true, true));
+        unanswered.answer(outcome(1, true, false));
+        assert_eq!(unanswered.len(), 4);
         // What was answered already, or never published, changes nothing.
-        unanswered.confirm(confirmed(2, true, false));
-        unanswered.confirm(confirmed(99, false, true));
-        unanswered.mark_returned(&returned(99));
+        unanswered.answer(outcome(2, true, false));
+        unanswered.answer(outcome(99, true, false));
+        unanswered.answer(outcome(3, false, false));
+        unanswered.answer(outcome(6, true, false));
+        unanswered.answer(outcome(5, true, true));
+        assert_eq!((unanswered.len(), unanswered.bytes()), (0, 0));
+    }
+
+    #[test]
+    fn an_answer_is_that_of_its_own_parcel() {
+        let (mut unanswered, mut answers) = published(3);
+        for outcome in [outcome(3, false, false), outcome(1, true, true), outcome(2, true, false)] {
+            assert!(!unanswered.answer(outcome));
+        }
+        assert_eq!(seen(&mut answers), "ntf");
     }
 
     #[test]
     fn what_has_no_answer_goes_again_in_its_order() {
         let (mut unanswered, _answers) = published(5);
-        unanswered.confirm(confirmed(1, false, true));
-        unanswered.confirm(confirmed(3, false, true));
+        unanswered.answer(outcome(1, true, false));
+        unanswered.answer(outcome(3, true, false));
         let again: Vec<Bytes> = unanswered.take_all().map(|parcel| parcel.content.body).collect();
         assert_eq!(again, ["2", "4", "5"]);
-        assert_eq!(unanswered.next_number(), 1, "another link numbers from the beginning");
+        let (answer, _answered) = oneshot::channel();
+        let _room = Arc::new(Semaphore::new(1)).try_acquire_owned().unwrap();
+        unanswered.push(Parcel { content: content("6".to_owned()), answer, _room });
+        unanswered.answer(outcome(1, true, false));
+        assert_eq!(unanswered.len(), 0, "another link numbers from the beginning");
     }
 }

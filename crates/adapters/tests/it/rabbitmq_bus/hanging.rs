@@ -1,6 +1,8 @@
 //! A broker that takes connections and nothing else, one that is short of memory, and more than it can take at once.
 
-use adapters::bus::RabbitMqBus;
+use std::time::Duration;
+
+use adapters::bus::{RabbitMqBus, RabbitMqOptions};
 use ports::Retry;
 use ports::bus::{Address, Bus, POST_LIMIT, Posting};
 use testkit::poll;
@@ -77,6 +79,33 @@ pub(crate) async fn a_broker_that_hangs_fails_posts_in_time_and_is_used_again_la
     poll::until("all is well again", PATIENCE, async || {
         let state = bus.state();
         if state.up { Ok(()) } else { Err(state.note.unwrap_or_default()) }
+    })
+    .await;
+}
+
+/// A broker that takes connections, reads what comes, and says nothing at all.
+pub(crate) async fn a_broker_that_never_answers_leaves_no_thread_behind() {
+    // More than the connections that other tests have beside this one.
+    const ATTEMPTS: usize = 100;
+    let silent = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+    let options =
+        RabbitMqOptions { call_timeout: Duration::from_millis(20), ..at(silent.local_addr().unwrap()) };
+    let bus = RabbitMqBus::new(options);
+    let threads = || {
+        let names = std::fs::read_dir("/proc/self/task").unwrap().flatten();
+        let names = names.filter_map(|task| std::fs::read_to_string(task.path().join("comm")).ok());
+        names.filter(|name| name.starts_with("lapin")).count()
+    };
+    let node = boot("silent");
+    for _ in 0..ATTEMPTS {
+        let opening = bus.open_inbox(&node);
+        let (opened, _held) = tokio::join!(opening, silent.accept());
+        assert!(matches!(opened.err().unwrap().retry, Retry::After(_)));
+    }
+    drop(bus);
+    poll::until("the library's threads have ended", PATIENCE, async || match threads() {
+        ..ATTEMPTS => Ok(()),
+        count => Err(count),
     })
     .await;
 }

@@ -4,6 +4,7 @@
 
 mod faults;
 mod hanging;
+mod looker;
 mod places;
 mod setup;
 
@@ -11,7 +12,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use adapters::bus::{RabbitMqBus, RabbitMqOptions};
-use amqp::{Config, Link};
 use async_trait::async_trait;
 use ports::Ambient;
 use ports::bus::{Address, Bus, Inbox, Mail, Posting};
@@ -20,6 +20,8 @@ use testkit::servers::RabbitMq;
 use tokio::time::timeout;
 use wire::envelope::Lane;
 use wire::id::{Boot, NodeName};
+
+use self::looker::Looker;
 
 /// A broker that restarts on a busy machine needs 10 s and more.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -61,6 +63,7 @@ async fn a_rabbitmq_that_hangs_or_takes_nothing_holds_nobody_up() {
     let server = RabbitMq::start().await;
     hanging::a_broker_without_memory_fails_posts_in_time_and_still_opens_inboxes(&server).await;
     hanging::a_broker_that_hangs_fails_posts_in_time_and_is_used_again_later(&server).await;
+    hanging::a_broker_that_never_answers_leaves_no_thread_behind().await;
     hanging::a_burst_of_a_hundred_thousand_is_taken_in_order(&server).await;
 }
 
@@ -72,6 +75,7 @@ async fn a_name_has_one_inbox_and_a_node_that_is_gone_is_known() {
     places::a_new_boot_reads_nothing_old_and_drops_it(&server).await;
     places::an_inbox_whose_queue_was_deleted_makes_it_again(&server).await;
     places::a_node_that_left_is_told_from_one_that_is_away(&server).await;
+    places::each_of_many_postings_has_its_own_answer(&server).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -131,7 +135,6 @@ fn queue_of(boot: &Boot) -> String {
     format!("trunkline.node.{}", boot.node)
 }
 
-/// A connection of the test's own, to look at the broker with.
-async fn link(server: &RabbitMq) -> Link {
-    Link::open(&Config::new("guest", "guest"), "127.0.0.1", server.address().port()).await.unwrap()
+async fn looker(server: &RabbitMq) -> Looker {
+    Looker::at(server.address()).await
 }

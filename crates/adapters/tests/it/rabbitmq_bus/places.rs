@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use adapters::bus::RabbitMqBus;
-use amqp::Depth;
 use ports::bus::{Bus, Mail, NoInbox};
 use testkit::poll;
 use testkit::proxy::Mode;
@@ -11,7 +10,8 @@ use testkit::servers::RabbitMq;
 use tokio::time::timeout;
 use wire::envelope::Lane;
 
-use super::{PATIENCE, at, body, boot, link, options, queue_of, reborn, to_node};
+use super::looker::Depth;
+use super::{PATIENCE, at, body, boot, looker, options, queue_of, reborn, to_node};
 
 pub(crate) async fn an_inbox_in_another_process_takes_the_place(server: &RabbitMq) {
     let (one, other) = (RabbitMqBus::new(options(server)), RabbitMqBus::new(options(server)));
@@ -77,8 +77,8 @@ pub(crate) async fn a_new_boot_reads_nothing_old_and_drops_it(server: &RabbitMq)
         );
     }
     let queue = queue_of(&earlier);
-    let lying = link(server).await.inspect_queue(&queue).await.unwrap().unwrap();
-    assert_eq!(lying, Depth { messages: 20, consumers: 0 });
+    let lying = looker(server).await.depth(&queue).await.unwrap();
+    assert_eq!(lying, Depth { messages: 20, readers: 0 });
     drop((inbox, gone));
     let later = reborn(&earlier);
     let mut inbox = bus.open_inbox(&later).await.unwrap();
@@ -90,7 +90,7 @@ pub(crate) async fn an_inbox_whose_queue_was_deleted_makes_it_again(server: &Rab
     let bus = RabbitMqBus::new(options(server));
     let node = boot("deleted");
     let mut inbox = bus.open_inbox(&node).await.unwrap();
-    link(server).await.delete_queue(&queue_of(&node)).await.unwrap();
+    looker(server).await.delete_queue(&queue_of(&node)).await;
     match timeout(PATIENCE, inbox.next()).await.expect("it must be told") {
         Some(Mail::WasDeaf(deaf)) => assert!(deaf > Duration::ZERO),
         other => panic!("{other:?}"),
@@ -103,8 +103,8 @@ pub(crate) async fn a_node_that_left_is_told_from_one_that_is_away(server: &Rabb
     let bus = RabbitMqBus::new(options(server));
     let node = boot("leaving");
     let inbox = bus.open_inbox(&node).await.unwrap();
-    let depth = async || link(server).await.inspect_queue(&queue_of(&node)).await.unwrap();
-    assert_eq!(depth().await, Some(Depth { messages: 0, consumers: 1 }));
+    let depth = async || looker(server).await.depth(&queue_of(&node)).await;
+    assert_eq!(depth().await, Some(Depth { messages: 0, readers: 1 }));
     drop(inbox);
     poll::until("the queue of a node that left is gone", PATIENCE, async || match depth().await {
         None => Ok(()),
@@ -123,4 +123,34 @@ pub(crate) async fn a_node_that_left_is_told_from_one_that_is_away(server: &Rabb
     // What is away for a moment finds its mail when it is back.
     assert!(results[1].is_ok(), "{results:?}");
     assert!(bus.state().up, "a node that left is no fault of the broker");
+}
+
+/// The broker confirms many at once, and what comes back may be told with the confirmation of another.
+pub(crate) async fn each_of_many_postings_has_its_own_answer(server: &RabbitMq) {
+    const ROUNDS: usize = 200;
+    let bus = RabbitMqBus::new(options(server));
+    let (here, gone) = (boot("here"), [boot("gone"), boot("left")]);
+    let mut inbox = bus.open_inbox(&here).await.unwrap();
+    let all = || [&here, &gone[0], &here, &gone[1], &gone[0], &here, &here].into_iter().cycle();
+    let mut posted = 0;
+    for round in 0..ROUNDS {
+        // Each round begins elsewhere and has another length, so that what is confirmed together differs.
+        let to: Vec<_> = all().skip(round % 7).take(1 + round % 50).collect();
+        let postings = to.iter().map(|to| to_node(to, Lane::Single, "k", format!("{round}")));
+        for (to, result) in to.iter().zip(bus.post(postings.collect()).await) {
+            match result {
+                Ok(()) => {
+                    assert_eq!(to.node, here.node);
+                    posted += 1;
+                }
+                Err(error) => {
+                    assert!(NoInbox::is_why(&error), "{}", error.chain());
+                    assert!(error.chain().contains(to.node.as_str()) && to.node != here.node, "{to:?}");
+                }
+            }
+        }
+    }
+    for _ in 0..posted {
+        body(&mut inbox).await;
+    }
 }

@@ -1,13 +1,12 @@
 //! Logins, permissions, names that are taken, the queue for copies, several servers.
 
 use adapters::bus::{RabbitMqBus, RabbitMqOptions};
-use amqp::{Event, Kind};
 use ports::Retry;
 use ports::bus::Bus;
 use testkit::servers::RabbitMq;
 use wire::envelope::Lane;
 
-use super::{body, boot, link, options, to_node};
+use super::{body, boot, looker, options, to_node};
 
 const COPIES: &str = "COPIES";
 
@@ -65,7 +64,7 @@ pub(crate) async fn missing_permissions_are_named_with_the_command_that_gives_th
 }
 
 pub(crate) async fn an_exchange_that_is_declared_otherwise_is_named(server: &RabbitMq) {
-    link(server).await.declare_exchange("taken.single", Kind::Fanout).await.unwrap();
+    looker(server).await.declare_fanout("taken.single").await;
     let bus = RabbitMqBus::new(RabbitMqOptions { prefix: "taken".to_owned(), ..options(server) });
     let error = bus.open_inbox(&boot("taken")).await.err().unwrap();
     let line = error.chain();
@@ -79,15 +78,10 @@ pub(crate) async fn copies_lie_in_their_queue_once_each(server: &RabbitMq) {
     for number in 0..20 {
         bus.copy(format!("d:{number}:2").into(), format!("copy {number}").into()).await.unwrap();
     }
-    let mut link = link(server).await;
-    link.consume(COPIES).await.unwrap();
-    for number in 0..20 {
-        let Event::Delivered(delivery) = link.next().await.unwrap() else { panic!("no copy {number}") };
-        assert_eq!(delivery.body, format!("copy {number}"));
-    }
-    drop(link);
+    let copies = looker(server).await.read(COPIES, 20).await;
+    assert_eq!(copies, (0..20).map(|number| format!("copy {number}")).collect::<Vec<_>>());
     // One that somebody has deleted is made again; a sender is told meanwhile.
-    self::link(server).await.delete_queue(COPIES).await.unwrap();
+    looker(server).await.delete_queue(COPIES).await;
     let error = bus.copy("k".into(), "lost".into()).await.unwrap_err();
     assert!(error.chain().contains("the queue for copies is gone"), "{}", error.chain());
     testkit::poll::until("copies are kept again", super::PATIENCE, async || {
@@ -97,7 +91,7 @@ pub(crate) async fn copies_lie_in_their_queue_once_each(server: &RabbitMq) {
         }
     })
     .await;
-    let kept = self::link(server).await.inspect_queue(COPIES).await.unwrap();
+    let kept = looker(server).await.depth(COPIES).await;
     assert_eq!(kept.map(|depth| depth.messages), Some(1));
 }
 

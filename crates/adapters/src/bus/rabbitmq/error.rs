@@ -1,55 +1,22 @@
-//! What goes wrong between a client and a broker.
+//! What goes wrong between us and a broker.
 
 use std::time::Duration;
 
-/// Why a call failed. After any of them but [`Error::ChannelClosed`] the link is of no more use.
+/// Why a request failed, or a connection ended. After any of them but [`Error::ChannelClosed`] the connection is of no more use.
 #[derive(Debug, Clone, thiserror::Error)]
-#[non_exhaustive]
-pub enum Error {
+pub(super) enum Error {
     /// The connection could not be made, or was lost.
     #[error("{address}: {why}")]
-    Io {
-        /// Where the broker was looked for.
-        address: String,
-        /// What the system said.
-        why: String,
-    },
+    Lost { address: String, why: String },
     /// The broker did not answer in time, or said nothing for two heartbeats.
     #[error("{address}: no answer within {after:?}")]
-    TimedOut {
-        /// The broker.
-        address: String,
-        /// How long it was waited for.
-        after: Duration,
-    },
+    TimedOut { address: String, after: Duration },
     /// The broker closed the connection; a refused login is one such.
     #[error("{address}: {text} ({code})")]
-    ConnectionClosed {
-        /// The broker.
-        address: String,
-        /// The protocol's reply code, as 403.
-        code: u16,
-        /// The broker's sentence.
-        text: String,
-    },
-    /// The broker refused a request and closed the channel; [`crate::Link::reopen_channel`] makes another.
+    ConnectionClosed { address: String, code: u16, text: String },
+    /// The broker refused a request and closed the channel.
     #[error("{address}: {text} ({code})")]
-    ChannelClosed {
-        /// The broker.
-        address: String,
-        /// The protocol's reply code, as 404.
-        code: u16,
-        /// The broker's sentence.
-        text: String,
-    },
-    /// What came is not AMQP 0-9-1 as it is understood here.
-    #[error("{address}: {what}")]
-    Protocol {
-        /// The broker.
-        address: String,
-        /// What was not understood.
-        what: String,
-    },
+    ChannelClosed { address: String, code: u16, text: String },
 }
 
 /// The user may not do this, or the password is wrong.
@@ -62,41 +29,33 @@ const PRECONDITION_FAILED: u16 = 406;
 const NOT_ALLOWED: u16 = 530;
 
 impl Error {
-    /// The protocol's reply code, where the broker gave one.
-    pub fn code(&self) -> Option<u16> {
-        match self {
-            Error::ConnectionClosed { code, .. } | Error::ChannelClosed { code, .. } => Some(*code),
-            _ => None,
-        }
-    }
-
     /// Whether only a person can mend it: another try ends in the same way.
-    pub fn is_final(&self) -> bool {
+    pub(super) fn is_final(&self) -> bool {
         match self {
             Error::ConnectionClosed { code, text, .. } | Error::ChannelClosed { code, text, .. } => {
                 matches!(*code, ACCESS_REFUSED | PRECONDITION_FAILED | NOT_ALLOWED) && !is_of_the_moment(text)
             }
-            _ => false,
+            Error::Lost { .. } | Error::TimedOut { .. } => false,
         }
     }
 
     /// Whether the broker knows nothing of that name.
-    pub fn is_not_found(&self) -> bool {
+    pub(super) fn is_not_found(&self) -> bool {
         matches!(self, Error::ChannelClosed { code: NOT_FOUND, .. })
     }
 
     /// Whether something of that name is declared otherwise.
-    pub fn is_declared_otherwise(&self) -> bool {
+    pub(super) fn is_declared_otherwise(&self) -> bool {
         matches!(self, Error::ChannelClosed { code: PRECONDITION_FAILED, .. })
     }
 
-    /// Whether the queue has a consumer that wants to be the only one.
-    pub fn is_consumed_by_another(&self) -> bool {
+    /// Whether the queue has a reader that wants to be the only one.
+    pub(super) fn is_read_by_another(&self) -> bool {
         matches!(self, Error::ChannelClosed { code: ACCESS_REFUSED, text, .. } if text.contains("exclusive use"))
     }
 }
 
-/// A refusal whose cause goes by: connections over a limit, and a queue in another consumer's hands.
+/// A refusal whose cause goes by: connections over a limit, and a queue in another reader's hands.
 fn is_of_the_moment(text: &str) -> bool {
     text.contains("limit") || text.contains("exclusive use")
 }
@@ -122,6 +81,6 @@ mod tests {
                 .iter()
                 .any(Error::is_final)
         );
-        assert!(in_use.is_consumed_by_another());
+        assert!(in_use.is_read_by_another());
     }
 }
