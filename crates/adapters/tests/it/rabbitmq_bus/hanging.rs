@@ -97,9 +97,12 @@ pub(crate) async fn a_broker_that_never_answers_leaves_no_thread_behind() {
         names.filter(|name| name.starts_with("lapin")).count()
     };
     let node = boot("silent");
+    // For as long as the other side keeps a connection, nothing but us ends it.
+    let mut held = Vec::new();
     for _ in 0..ATTEMPTS {
         let opening = bus.open_inbox(&node);
-        let (opened, _held) = tokio::join!(opening, silent.accept());
+        let (opened, accepted) = tokio::join!(opening, silent.accept());
+        held.push(accepted.unwrap());
         assert!(matches!(opened.err().unwrap().retry, Retry::After(_)));
     }
     drop(bus);
