@@ -108,7 +108,8 @@ mod tests {
             (0..WRITTEN_MAX + 3).map(|_| test_session(wire::limits::Limits::default(), false)).collect();
         let before: Vec<usize> = sessions.iter().map(Arc::strong_count).collect();
         in_turns(&delivery, async { assert!(sessions.iter().all(leave_to_its_end)) }).await;
-        let left = sessions.iter().zip(before).filter(|(session, before)| Arc::strong_count(session) > *before);
+        let left =
+            sessions.iter().zip(before).filter(|(session, before)| Arc::strong_count(session) > *before);
         assert_eq!(left.count(), 3);
     }
 }

@@ -135,7 +135,8 @@ mod tests {
         let (repeats, now) = (Repeats::new(WINDOW, 100), Instant::now());
         for nth in 0..1_000 {
             repeats.remember(name(&repeats, "1", &nth.to_string(), None), (), now);
-            let known = (0..=nth).filter(|nth| is_known(&repeats, name(&repeats, "1", &nth.to_string(), None)));
+            let known =
+                (0..=nth).filter(|nth| is_known(&repeats, name(&repeats, "1", &nth.to_string(), None)));
             let known: Vec<i32> = known.collect();
             assert!(known.len() <= 100 && known.len() >= 50.min(nth as usize + 1), "{nth}: {}", known.len());
             assert_eq!(known.first(), Some(&(nth + 1 - known.len() as i32)), "the oldest go first");

@@ -61,7 +61,11 @@ enum Read {
 
 impl<'a> SessionTask<'a> {
     /// The task of a session, which has its socket from now on.
-    pub(crate) fn new(session: &'a Arc<Session>, requests: &'a dyn Requests, socket: Socket) -> SessionTask<'a> {
+    pub(crate) fn new(
+        session: &'a Arc<Session>,
+        requests: &'a dyn Requests,
+        socket: Socket,
+    ) -> SessionTask<'a> {
         let socket = session.socket.get_or_init(|| socket);
         let decoder = Decoder::new(session.limits.frame_bytes_max);
         let limits = &session.limits;

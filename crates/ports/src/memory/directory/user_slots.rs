@@ -11,8 +11,8 @@ use crate::directory::{Binding, Claim, Claimed, DISPLACED_MAX, Displaced, Restor
 
 #[derive(Debug, Clone, Default)]
 pub(super) struct UserSlots {
-    /// By slot, sorted. A list, because nearly every user has one, and a map keeps room for eleven; boxed, because a list keeps room for four.
-    bound: Vec<Box<Binding>>,
+    /// By slot, sorted. A list that grows one by one: nearly every user has one, and a map keeps room for eleven.
+    bound: Vec<Binding>,
     displaced: BTreeMap<SessionId, Box<Binding>>,
     generation_latest: u64,
 }
@@ -45,7 +45,7 @@ impl UserSlots {
             let oldest = self.bound.iter().enumerate().min_by_key(|(_, binding)| binding.generation);
             let Some((idx, _)) = oldest else { break };
             let binding = self.bound.remove(idx);
-            self.displaced.insert(binding.session, binding);
+            self.displaced.insert(binding.session, Box::new(binding));
         }
         Ok(Claimed { generation, displaced: self.displaced() })
     }
@@ -67,8 +67,9 @@ impl UserSlots {
     /// What the session had, and whether that was the slot.
     pub(super) fn release(&mut self, slot: &Slot, session: SessionId) -> (Option<Binding>, bool) {
         let held = self.holder(slot).is_some_and(|binding| binding.session == session);
-        let leaver = if held { self.vacate(slot) } else { self.displaced.remove(&session) };
-        (leaver.map(|binding| *binding), held)
+        let displaced = |slots: &mut UserSlots| slots.displaced.remove(&session).map(|binding| *binding);
+        let leaver = if held { self.vacate(slot) } else { displaced(self) };
+        (leaver, held)
     }
 
     pub(super) fn forget(&mut self, session: SessionId, boot: &Boot) {
@@ -92,11 +93,14 @@ impl UserSlots {
     }
 
     pub(super) fn has_any_of(&self, boot: &Boot) -> bool {
-        self.bound.iter().chain(self.displaced.values()).any(|binding| binding.boot == *boot)
+        self.bound
+            .iter()
+            .chain(self.displaced.values().map(|binding| &**binding))
+            .any(|binding| binding.boot == *boot)
     }
 
     pub(super) fn bound(&self) -> impl Iterator<Item = &Binding> {
-        self.bound.iter().map(|binding| &**binding)
+        self.bound.iter()
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -106,19 +110,21 @@ impl UserSlots {
     fn find_mut(&mut self, slot: &Slot, session: SessionId) -> Option<&mut Binding> {
         match self.place(slot) {
             Ok(idx) if self.bound[idx].session == session => self.bound.get_mut(idx),
-            _ => self.displaced.get_mut(&session),
+            _ => self.displaced.get_mut(&session).map(|binding| &mut **binding),
         }
-        .map(|binding| &mut **binding)
     }
 
     fn bind(&mut self, binding: Binding) {
         self.generation_latest = self.generation_latest.max(binding.generation);
         match self.place(&binding.slot) {
             Ok(idx) => {
-                let loser = std::mem::replace(&mut self.bound[idx], Box::new(binding));
-                self.displaced.insert(loser.session, loser);
+                let loser = std::mem::replace(&mut self.bound[idx], binding);
+                self.displaced.insert(loser.session, Box::new(loser));
             }
-            Err(idx) => self.bound.insert(idx, Box::new(binding)),
+            Err(idx) => {
+                self.bound.reserve_exact(1);
+                self.bound.insert(idx, binding);
+            }
         }
     }
 
@@ -128,14 +134,14 @@ impl UserSlots {
     }
 
     fn holder(&self, slot: &Slot) -> Option<&Binding> {
-        self.place(slot).ok().map(|idx| &*self.bound[idx])
+        self.place(slot).ok().map(|idx| &self.bound[idx])
     }
 
     fn holder_mut(&mut self, slot: &Slot) -> Option<&mut Binding> {
-        self.place(slot).ok().map(|idx| &mut *self.bound[idx])
+        self.place(slot).ok().map(|idx| &mut self.bound[idx])
     }
 
-    fn vacate(&mut self, slot: &Slot) -> Option<Box<Binding>> {
+    fn vacate(&mut self, slot: &Slot) -> Option<Binding> {
         let leaver = self.place(slot).ok().map(|idx| self.bound.remove(idx));
         let newest = |wanted: &dyn Fn(&Slot) -> bool| {
             let candidates = self.displaced.values().filter(|binding| wanted(&binding.slot));
