@@ -471,6 +471,24 @@ fn of_logins_that_race_the_winner_may_hear_its_welcome_last() {
     assert!(!log.judged().caught_by().contains(&Check::WronglyEvicted), "{}", log.judged());
 }
 
+/// Found by an hour of chaos, seed 3601: the login before the race was opened lately, but had set out long before.
+#[test]
+fn of_logins_that_race_the_first_may_lose_although_the_login_before_them_took_long() {
+    let race = [
+        (24_000, arriving("2d", "web")),
+        (27_000, closed("2c", 4500)),
+        (27_050, opened("2d", "web", true)),
+        (28_000, arriving("2e", "web")),
+        (28_010, arriving("2f", "web")),
+        (28_050, closed("2d", 4500)),
+        (28_060, opened("2e", "web", true)),
+        (28_070, closed("2e", 4500)),
+        (28_080, opened("2f", "web", true)),
+    ];
+    let log = race.into_iter().fold(Log::correct(), |log, (at_ms, fact)| log.with(at_ms, fact));
+    assert!(!log.judged().caught_by().contains(&Check::WronglyEvicted), "{}", log.judged());
+}
+
 #[test]
 fn a_send_without_an_answer_is_stuck() {
     Log::correct().without(&receipt("2c", "2-3", PAIR, 5)).is_caught_by(Check::Stuck);

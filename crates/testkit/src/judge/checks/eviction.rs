@@ -19,9 +19,9 @@ pub(super) fn wrongly_evicted(case: &Case<'_>) -> Vec<Finding> {
             let mut others = sessions.iter().filter(|(other, _)| other != name).map(|(_, other)| *other);
             let set_out_us = logins.iter().rfind(|&&at_us| at_us <= session.opened_us).copied();
             let set_out_us = set_out_us.unwrap_or(session.opened_us);
-            let since_us = session.opened_us.saturating_sub(micros(case.bounds.answer.within));
+            let lately_us = session.opened_us.saturating_sub(micros(case.bounds.answer.within));
             let replaced = others.any(|other| took_its_place(session, set_out_us, closed_us, other));
-            if !replaced && !perhaps_unseen(&[since_us, set_out_us], closed_us, &sessions, logins) {
+            if !replaced && !perhaps_unseen(lately_us.min(set_out_us), closed_us, &sessions, logins) {
                 let what =
                     format!("session {name} was told that it is replaced, and no other login took its place");
                 findings.push(case.about_sessions(Check::WronglyEvicted, session.user, &[name], what));
@@ -42,15 +42,11 @@ fn took_its_place(session: &Session<'_>, set_out_us: u64, closed_us: u64, other:
 
 /// A login may have taken the place and vanished before anybody heard a `welcome`.
 ///
-/// That shows by more arrivals than sessions since shortly before this one was opened, or since it set out; so does one whose `welcome` is
-/// still to come. A session that opened lately may have set out long before, so either is enough.
-fn perhaps_unseen(
-    since_us: &[u64],
-    closed_us: u64,
-    sessions: &[(&str, &Session<'_>)],
-    logins: &[u64],
-) -> bool {
-    since_us.iter().any(|&since_us| {
+/// That shows by more arrivals than sessions since some moment: that of an arrival since shortly before this one was opened, or since it set out.
+/// So does one whose `welcome` is still to come. One moment is not enough: at any of them a session may open that set out before it.
+fn perhaps_unseen(lately_us: u64, closed_us: u64, sessions: &[(&str, &Session<'_>)], logins: &[u64]) -> bool {
+    let lately = logins.iter().filter(|at_us| (lately_us..=closed_us).contains(at_us));
+    lately.clone().chain([&lately_us]).any(|&since_us| {
         let span = since_us..=closed_us;
         let arrived = logins.iter().filter(|at_us| span.contains(at_us)).count();
         // Of logins that race, the one that wins may hear its welcome only after this one has heard that it lost.
