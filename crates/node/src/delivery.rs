@@ -1,4 +1,4 @@
-//! Writes to sockets: one delivery task per runtime worker owns its share of the sessions and writes what waits, once per socket and batch.
+//! Writes to sockets: one delivery task per runtime worker writes its share of what waits, once per socket and batch.
 //!
 //! Whoever pushes to a session outside of a turn only schedules it here, and so does a turn that pushed to many ([`crate::turn`]).
 //! A socket that would block is left to its session's own task.
@@ -19,7 +19,7 @@ pub struct Delivery {
     shares: Vec<Share>,
 }
 
-/// One task's share. Bounded by the number of sessions: each waits in all shares together about once.
+/// One task's share. Bounded by the number of sessions: one is scheduled once until it was written to.
 #[derive(Debug, Default)]
 struct Share {
     waiting: Mutex<Vec<Arc<Session>>>,

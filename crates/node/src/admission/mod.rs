@@ -121,8 +121,7 @@ impl Admission {
             Err(answer) => return Ok(self.refuse(answer)),
         };
         let response = upgrade.response(admitted.protocol);
-        let this = self.clone();
-        self.tasks.spawn(this.run(admitted, on_upgrade));
+        self.tasks.spawn(self.clone().run(admitted, on_upgrade));
         Ok(response)
     }
 

@@ -287,7 +287,7 @@ impl Session {
         })
     }
 
-    /// Writes what waits, without blocking. Called by the delivery task and by the session's own.
+    /// Writes what waits, without blocking. Called at the end of a turn, by the delivery tasks, and by the session's own.
     pub(crate) fn flush(self: &Arc<Self>, now: Instant) {
         let Some(socket) = self.socket.get() else { return };
         let mut core = self.core();

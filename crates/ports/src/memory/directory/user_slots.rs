@@ -67,9 +67,10 @@ impl UserSlots {
     /// What the session had, and whether that was the slot.
     pub(super) fn release(&mut self, slot: &Slot, session: SessionId) -> (Option<Binding>, bool) {
         let held = self.holder(slot).is_some_and(|binding| binding.session == session);
-        let displaced = |slots: &mut UserSlots| slots.displaced.remove(&session).map(|binding| *binding);
-        let leaver = if held { self.vacate(slot) } else { displaced(self) };
-        (leaver, held)
+        if held {
+            return (self.vacate(slot), true);
+        }
+        (self.displaced.remove(&session).map(|binding| *binding), false)
     }
 
     pub(super) fn forget(&mut self, session: SessionId, boot: &Boot) {
@@ -93,10 +94,8 @@ impl UserSlots {
     }
 
     pub(super) fn has_any_of(&self, boot: &Boot) -> bool {
-        self.bound
-            .iter()
-            .chain(self.displaced.values().map(|binding| &**binding))
-            .any(|binding| binding.boot == *boot)
+        let displaced = self.displaced.values().map(|binding| &**binding);
+        self.bound().chain(displaced).any(|binding| binding.boot == *boot)
     }
 
     pub(super) fn bound(&self) -> impl Iterator<Item = &Binding> {

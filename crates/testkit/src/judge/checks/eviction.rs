@@ -45,8 +45,8 @@ fn took_its_place(session: &Session<'_>, set_out_us: u64, closed_us: u64, other:
 /// That shows by more arrivals than sessions since some moment: that of an arrival since shortly before this one was opened, or since it set out.
 /// So does one whose `welcome` is still to come. One moment is not enough: at any of them a session may open that set out before it.
 fn perhaps_unseen(lately_us: u64, closed_us: u64, sessions: &[(&str, &Session<'_>)], logins: &[u64]) -> bool {
-    let lately = logins.iter().filter(|at_us| (lately_us..=closed_us).contains(at_us));
-    lately.clone().chain([&lately_us]).any(|&since_us| {
+    let mut lately = logins.iter().filter(|at_us| (lately_us..=closed_us).contains(at_us));
+    lately.any(|&since_us| {
         let span = since_us..=closed_us;
         let arrived = logins.iter().filter(|at_us| span.contains(at_us)).count();
         // Of logins that race, the one that wins may hear its welcome only after this one has heard that it lost.
