@@ -1,11 +1,14 @@
 //! How long things took, read from the facts: what a client feels of a dead node, of a second login, of a send.
 //!
 //! A table for people, in Markdown; the judge has bounds of its own.
+//! Whoever was not reading at the time is left out: what came late to them was there in time.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 use testkit::judge::{Entry, Fact, Phase};
+
+use crate::user::DEAF;
 
 /// The upper ends of the histogram's classes, in milliseconds; what is longer has a class of its own.
 const CLASSES_MS: [u64; 7] = [30, 100, 300, 1_000, 3_000, 10_000, 30_000];
@@ -52,6 +55,8 @@ struct Delays {
     arriving: BTreeMap<(String, String), u64>,
     /// Sessions that have fallen silent, and when.
     silent: BTreeMap<String, u64>,
+    /// When a session last began to read nothing.
+    deaf: BTreeMap<String, u64>,
     /// First tries: when, and whether during faults.
     tried: BTreeMap<String, (u64, bool)>,
     /// Receipts that were counted.
@@ -96,25 +101,27 @@ impl Delays {
                     self.add(SILENT, at - since);
                 }
                 let newer = self.arriving.get(&(closed.user, closed.device)).copied();
-                if let (REPLACED, Some(since)) = (*code, newer.filter(|since| *since > closed.since)) {
+                let newer = newer.filter(|since| *since > closed.since && self.was_reading(session, *since));
+                if let (REPLACED, Some(since)) = (*code, newer) {
                     self.add(if self.faults == 0 { REPLACED_CALM } else { REPLACED_FAULT }, at - since);
                 }
             }
-            Fact::Deaf { session, .. }
-                if self.open.get(session).is_some_and(|open| open.device == OTHER_DEVICE) =>
-            {
-                self.silent.insert(session.clone(), at);
+            Fact::Deaf { session, .. } => {
+                self.deaf.insert(session.clone(), at);
+                if self.open.get(session).is_some_and(|open| open.device == OTHER_DEVICE) {
+                    self.silent.insert(session.clone(), at);
+                }
             }
             Fact::Try { id, attempt: 1, .. } => {
                 self.tried.insert(id.clone(), (at, self.faults > 0));
             }
-            Fact::Receipt { id, .. } if self.receipted.insert(id.clone()) => {
-                self.answered(at, id, 0, [RECEIPT_CALM, RECEIPT_FAULT]);
+            Fact::Receipt { id, session, .. } if self.receipted.insert(id.clone()) => {
+                self.answered(at, id, session, 0, [RECEIPT_CALM, RECEIPT_FAULT]);
             }
             Fact::Push { id, session, .. } => {
                 // Who came later waited for nothing.
                 let since = self.open.get(session).map_or(u64::MAX, |open| open.since);
-                self.answered(at, id, since, [PUSH_CALM, PUSH_FAULT]);
+                self.answered(at, id, session, since, [PUSH_CALM, PUSH_FAULT]);
             }
             _ => {}
         }
@@ -138,11 +145,19 @@ impl Delays {
         self.away.extend(gone.into_iter().map(|user| (user, (at, row))));
     }
 
-    /// Counts what ends now, if it began after `from`.
-    fn answered(&mut self, at: u64, id: &str, from: u64, rows: [&'static str; 2]) {
-        if let Some((since, under_fault)) = self.tried.get(id).copied().filter(|(since, _)| *since >= from) {
+    /// Counts what ends now at `session`, if it began after `from`.
+    fn answered(&mut self, at: u64, id: &str, session: &str, from: u64, rows: [&'static str; 2]) {
+        let tried = self.tried.get(id).copied();
+        let counts = tried.filter(|(since, _)| *since >= from && self.was_reading(session, *since));
+        if let Some((since, under_fault)) = counts {
             self.add(rows[usize::from(under_fault || self.faults > 0)], at - since);
         }
+    }
+
+    /// True where the client of a session has read all the time from `since` on.
+    fn was_reading(&self, session: &str, since: u64) -> bool {
+        let deaf_for_us = DEAF.1.as_micros() as u64;
+        self.deaf.get(session).is_none_or(|deaf_at| deaf_at + deaf_for_us < since)
     }
 
     fn add(&mut self, row: &'static str, delay_us: u64) {
@@ -215,5 +230,22 @@ mod tests {
             table.contains("| second login: the first session ends, no fault | 1 | 3.000 s |"),
             "{table}"
         );
+    }
+
+    #[test]
+    fn who_reads_nothing_is_not_said_to_have_waited() {
+        let deaf = Fact::Deaf { user: "u01".to_owned(), session: "a".to_owned() };
+        let closed = Fact::Closed { user: "u01".to_owned(), session: "a".to_owned(), code: 4500 };
+        let arriving = Fact::Arriving { user: "u01".to_owned(), device: "web".to_owned() };
+        let told = |arrives, ends| {
+            table(&[
+                at(1, opened("a")),
+                at(2, deaf.clone()),
+                at(arrives, arriving.clone()),
+                at(ends, closed.clone()),
+            ])
+        };
+        assert!(!told(4, 5).contains("second login"), "{}", told(4, 5));
+        assert!(told(6, 7).contains("second login: the first session ends, no fault | 1 | 1.000 s"));
     }
 }

@@ -25,7 +25,7 @@ use crate::world::{Phase, Status, World};
 /// The pause before a login that follows a failed one.
 const LOGIN_PAUSE: (Duration, Duration) = (Duration::from_millis(100), Duration::from_millis(700));
 /// For how long a user reads nothing.
-const DEAF: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(3));
+pub(crate) const DEAF: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(3));
 /// Of 1,000 departures, so many are without a word.
 const VANISHES: usize = 500;
 /// Of 1,000 other devices that are put away, so many are without a word and without an end of the connection.

@@ -101,8 +101,10 @@ fn the_same_seed_twice_gives_the_same_facts_byte_for_byte() {
 }
 
 /// Seeds beyond those above that once found something, and what.
-const FOUND: [(u64, &str); 1] =
-    [(418, "a session was shown the first message of a log, which it had sent itself before it was live")];
+const FOUND: [(u64, &str); 2] = [
+    (418, "a session was shown the first message of a log, which it had sent itself before it was live"),
+    (2519, "the judge took somebody for a member who joined in the moment in which a message was sent"),
+];
 
 #[test]
 fn seeds_that_once_found_something_keep_their_word() {

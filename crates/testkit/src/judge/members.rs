@@ -52,15 +52,17 @@ impl<'a> Members<'a> {
         }
     }
 
-    /// True when the user was a member from the one moment to the other, without doubt and without a break.
+    /// True when the user was a member from before the one moment to the other, without doubt and without a break.
+    ///
+    /// Who is told in that very moment that he has joined may have joined after what else happened in it: simulated clocks stand still.
     pub(crate) fn surely(&self, conversation: &str, user: &str, from_us: u64, to_us: u64) -> bool {
         match parse(conversation) {
             Kind::Direct(one, other) => user == one || user == other,
             Kind::Group(group) => {
                 let turns = self.turns(group, user);
-                let before = turns.iter().rfind(|turn| turn.at_us <= from_us);
-                let during = turns.iter().filter(|turn| turn.at_us > from_us && turn.at_us <= to_us);
-                before.is_some_and(|turn| turn.surely) && during.into_iter().all(|turn| turn.surely)
+                let before = turns.iter().rfind(|turn| turn.at_us < from_us);
+                let mut during = turns.iter().filter(|turn| turn.at_us >= from_us && turn.at_us <= to_us);
+                before.is_some_and(|turn| turn.surely) && during.all(|turn| turn.surely)
             }
             Kind::None => false,
         }
@@ -127,6 +129,7 @@ mod tests {
             [(false, false), (false, true), (true, true), (false, true), (false, false),]
         );
         assert!(members.surely("g:g1", "1", 21, 29));
+        assert!(!members.surely("g:g1", "1", 20, 29), "which of the two of that moment came first?");
         assert!(!members.surely("g:g1", "1", 21, 31), "he began to leave");
         assert!(members.perhaps("g:g1", "1", 5, 15));
         assert!(!members.perhaps("g:g1", "2", 0, 99));
