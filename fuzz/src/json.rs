@@ -8,6 +8,15 @@ pub(crate) fn is_json(text: &str) -> bool {
     serde_json::from_str::<&RawValue>(text).is_ok()
 }
 
+/// An id as text, from a string or a whole number; the older Java service writes numbers.
+pub(crate) fn id_text(value: &Value) -> Option<String> {
+    match value {
+        Value::String(text) => Some(text.clone()),
+        Value::Number(number) if !number.is_f64() => Some(number.to_string()),
+        _ => None,
+    }
+}
+
 /// How deep arrays and objects nest.
 pub(crate) fn depth(value: &Value) -> usize {
     match value {

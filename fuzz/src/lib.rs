@@ -6,6 +6,7 @@
 pub mod client_frame;
 pub mod envelope;
 mod json;
+mod names;
 pub mod remoting;
 pub mod route;
 pub mod token;

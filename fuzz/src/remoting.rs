@@ -115,10 +115,49 @@ fn told(bytes: &[u8]) {
     let clusters = cluster(bytes);
     let Ok(value) = serde_json::from_slice::<Value>(bytes) else { return };
     let plain = value.to_string();
-    if read.is_ok() {
-        assert_eq!(route("T", plain.as_bytes()), read);
+    if let Ok(read) = read {
+        let numbered = |queues: &[Queue]| -> Vec<(String, u32)> {
+            queues.iter().map(|queue| (queue.broker.to_string(), queue.id)).collect()
+        };
+        if let Some(expected) = queues(&value) {
+            assert_eq!((numbered(&read.writable), numbered(&read.readable)), expected, "{plain}");
+        }
+        assert_eq!(route("T", plain.as_bytes()), Ok(read));
     }
     if clusters.is_ok() {
         assert_eq!(cluster(plain.as_bytes()), clusters);
     }
+}
+
+const PERM_READ: u64 = 4;
+const PERM_WRITE: u64 = 2;
+
+/// Queues by broker and number.
+type Numbered = Vec<(String, u32)>;
+
+/// The queues that a route has for another reader, those to write and those to read.
+/// Only a master takes messages, and a broker without an address gives none; what is not written as objects is not asked about.
+fn queues(route: &Value) -> Option<(Numbered, Numbered)> {
+    let mut brokers: BTreeMap<&str, Vec<u64>> = BTreeMap::new();
+    for broker in route.get("brokerDatas")?.as_array()? {
+        let addresses = broker.as_object()?.get("brokerAddrs").and_then(Value::as_object);
+        let ids = addresses.into_iter().flatten().filter_map(|(id, _)| id.parse().ok()).collect();
+        brokers.insert(broker["brokerName"].as_str()?, ids);
+    }
+    let (mut writable, mut readable) = (Vec::new(), Vec::new());
+    for data in route.get("queueDatas")?.as_array()? {
+        let (name, perm) = (data.get("brokerName")?.as_str()?, data["perm"].as_u64()?);
+        let Some(ids) = brokers.get(name) else { continue };
+        let roads = [
+            (&mut writable, "writeQueueNums", perm & PERM_WRITE != 0 && ids.contains(&0)),
+            (&mut readable, "readQueueNums", perm & PERM_READ != 0 && !ids.is_empty()),
+        ];
+        for (queues, count, _) in roads.into_iter().filter(|(.., is_open)| *is_open) {
+            let count = u32::try_from(data[count].as_u64()?).ok()?;
+            queues.extend((0..count).map(|id| (name.to_owned(), id)));
+        }
+    }
+    writable.sort();
+    readable.sort();
+    Some((writable, readable))
 }

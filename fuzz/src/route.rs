@@ -3,7 +3,7 @@
 //! The first line is the path of a request, the second the `uri` of the route, and each other one a predicate or filter,
 //! in the short form `Name=a,b` or with named arguments, `Name;key=value;key=value`; behind a `+` stands a default filter.
 
-use gateway::route::{Named, Pattern, RequestPath, RouteSpec, RoutesSpec, Target, compile};
+use gateway::route::{Filter, Named, Pattern, RequestPath, RouteSpec, RoutesSpec, Target, compile};
 
 /// Longer texts try the regular expressions' compiler, which is not ours.
 const TEXT_BYTES_MAX: usize = 256;
@@ -29,6 +29,12 @@ pub fn check(data: &[u8]) {
         Err(problems) => {
             assert!(!problems.is_empty());
             assert!(problems.iter().all(|problem| !problem.message.is_empty() && problem.at == "line"));
+        }
+    }
+    for filter in spec.routes.iter().flat_map(|route| &route.filters) {
+        if let (Some(expression), Some(replacement)) = (filter.arg("regexp", 0), filter.arg("replacement", 1))
+        {
+            rewritten(expression, replacement, raw);
         }
     }
     for predicate in spec.routes.iter().flat_map(|route| &route.predicates) {
@@ -94,14 +100,57 @@ fn globbed(pattern: &str, raw: &str, path: &RequestPath) {
     if !is_plain_pattern || !is_plain(raw) || raw.contains(['*', '?']) {
         return;
     }
-    let read = Pattern::parse(pattern, true);
-    let read = read.unwrap_or_else(|reason| panic!("{pattern}: {reason}"));
     let wanted: Vec<&str> = head.split('/').skip(1).collect();
     let segments: Vec<&str> = raw.split('/').skip(1).collect();
+    let is_alike =
+        wanted.iter().zip(&segments).all(|(glob, name)| is_match(glob.as_bytes(), name.as_bytes()));
     let fits = segments.len() == wanted.len() || is_open && segments.len() > wanted.len();
-    let expected =
-        fits && wanted.iter().zip(&segments).all(|(glob, name)| is_match(glob.as_bytes(), name.as_bytes()));
-    assert_eq!(read.matches(path), expected, "{pattern} and {raw}");
+    let expected = fits && is_alike;
+    // Behind a slash, a last `*` alone also stands for nothing.
+    let is_left_out =
+        !is_open && wanted.len() == segments.len() + 1 && wanted.last() == Some(&"*") && is_alike;
+    let with_slash = RequestPath::of(&format!("{raw}/"));
+    for forgives_slash in [true, false] {
+        let read = Pattern::parse(pattern, forgives_slash);
+        let read = read.unwrap_or_else(|reason| panic!("{pattern}: {reason}"));
+        assert_eq!(read.matches(path), expected, "{pattern} and {raw}");
+        let is_forgiven = expected && (forgives_slash || is_open);
+        assert_eq!(read.matches(&with_slash), is_forgiven || is_left_out, "{pattern} and {raw}/");
+    }
+}
+
+/// What is found is replaced by what the replacement says to a reader that looks for the longest number of a group.
+///
+/// Asked of replacements without names and escapes, and where nothing empty is found: there Java and Rust go on differently.
+fn rewritten(expression: &str, replacement: &str, raw: &str) {
+    let Ok(filter) = Filter::rewrite(expression, replacement) else { return };
+    let Filter::RewritePath { expression, .. } = &filter else { return };
+    let finds_nothing = |at: usize| {
+        raw.is_char_boundary(at) && expression.find_at(raw, at).is_some_and(|found| found.is_empty())
+    };
+    if replacement.contains(['\\', '{']) || (0..=raw.len()).any(finds_nothing) {
+        return;
+    }
+    let (mut expected, mut copied) = (String::new(), 0);
+    for captures in expression.captures_iter(raw) {
+        let group = |group: usize| captures.get(group).map_or("", |found| found.as_str());
+        let found = captures.get(0).unwrap_or_else(|| panic!("{expression} found nothing"));
+        expected.push_str(&raw[copied..found.start()]);
+        copied = found.end();
+        let mut pieces = replacement.split('$');
+        expected.push_str(pieces.next().unwrap_or_default());
+        for piece in pieces {
+            let digits = piece.chars().take_while(char::is_ascii_digit).count();
+            let named = (1..=digits).rev().find_map(|length| {
+                let number = piece[..length].parse::<usize>().ok()?;
+                (number < captures.len()).then_some((number, length))
+            });
+            let (number, length) = named.unwrap_or_else(|| panic!("${piece} names no group"));
+            expected.extend([group(number), &piece[length..]]);
+        }
+    }
+    expected.push_str(&raw[copied..]);
+    assert_eq!(filter.apply(raw), expected, "{expression} by {replacement} in {raw}");
 }
 
 /// The shell's `*` and `?`.
