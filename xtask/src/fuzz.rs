@@ -273,7 +273,9 @@ fn keep(target: &str) -> Done {
     }
     std::fs::create_dir_all(&merged).map_err(lost)?;
     let mut fuzzer = Command::new(binary(target)?);
-    fuzzer.args(["-set_cover_merge=1", "-reduce_inputs=1"]).arg(format!("-max_len={INPUT_BYTES_MAX}"));
+    // By the edges that are reached, not by how often: that is a third of the files.
+    fuzzer.args(["-set_cover_merge=1", "-use_counters=0", "-reduce_inputs=1"]);
+    fuzzer.arg(format!("-max_len={INPUT_BYTES_MAX}"));
     fuzzer.args([&merged, &found(target), &kept]);
     run_program(&mut fuzzer)?;
     for name in names_in(&kept)? {
@@ -304,9 +306,9 @@ fn has_own_name(name: &str) -> bool {
 mod tests {
     use super::*;
 
-    /// Whoever clones the repository pays for its corpus.
-    const FILES_MAX: usize = 200;
-    const BYTES_MAX: u64 = 300_000;
+    /// Whoever clones the repository pays for its corpus: files of one target, bytes of all.
+    const FILES_MAX: usize = 600;
+    const BYTES_MAX: u64 = 1_000_000;
 
     fn words(text: &str) -> Vec<String> {
         text.split_whitespace().map(str::to_owned).collect()
@@ -315,15 +317,15 @@ mod tests {
     #[test]
     fn every_target_is_built_and_has_a_corpus_and_the_corpora_are_small() {
         let manifest = std::fs::read_to_string(root().join("fuzz/Cargo.toml")).unwrap();
-        let (mut files, mut bytes) = (0, 0);
+        let mut bytes = 0;
         for target in targets().unwrap() {
             assert!(manifest.contains(&format!("name = \"{target}\"")), "{target} is not in fuzz/Cargo.toml");
             let names = names_in(&kept(&target)).unwrap();
             assert!(names.iter().any(|name| name.starts_with("seed-")), "{target} has no seed");
-            files += names.len();
+            assert!(names.len() < FILES_MAX, "{target} has {} files", names.len());
             bytes += names.iter().map(|name| kept(&target).join(name).metadata().unwrap().len()).sum::<u64>();
         }
-        assert!(files < FILES_MAX && bytes < BYTES_MAX, "{files} files, {bytes} bytes");
+        assert!(bytes < BYTES_MAX, "{bytes} bytes");
     }
 
     #[test]
