@@ -118,10 +118,10 @@ pub(crate) fn push_bus_fields(out: &mut Vec<u8>, message: &Message) {
     push_id(out, to, integer);
 }
 
-/// True when a Java node, which is strict, reads these fields without failing: its ids are 64-bit integers.
+/// True when a Java node, which is strict, reads these fields without failing: its ids and times are 64-bit integers.
 pub fn is_java_readable(message: &Message) -> bool {
     let from = message.from.as_ref().is_some_and(|from| from.as_integer().is_some());
-    from && addressee(&message.to).2.is_some()
+    from && addressee(&message.to).2.is_some() && i64::try_from(message.time_ms).is_ok()
 }
 
 fn addressee(to: &Target) -> (i64, &str, Option<i64>) {
@@ -243,5 +243,8 @@ mod tests {
         assert!(is_java_readable(&message("1", Target::Group(GroupId::everyone()))));
         assert!(!is_java_readable(&message("1", Target::User("two".parse().unwrap()))));
         assert!(!is_java_readable(&message("1", Target::User("02".parse().unwrap()))));
+        let late = |time_ms| Message { time_ms, ..message("1", Target::User("2".parse().unwrap())) };
+        assert!(is_java_readable(&late(i64::MAX as u64)));
+        assert!(!is_java_readable(&late(i64::MAX as u64 + 1)), "Java has no such time");
     }
 }

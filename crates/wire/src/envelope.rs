@@ -10,7 +10,7 @@ use serde_json::value::RawValue;
 use crate::classic;
 use crate::close::CloseCode;
 use crate::id::{Boot, ClientId, ConversationId, GroupId, MessageId, Seq, SessionId, UserId};
-use crate::json::{push_number, push_string};
+use crate::json::{is_object, push_number, push_string};
 use crate::message::{Message, Target};
 
 /// The wire version that this build writes.
@@ -201,8 +201,12 @@ impl Envelope {
 
     /// Reads a body from the bus. `service` is ours; what belongs to another is named so.
     pub fn decode(body: &Bytes, service: &str) -> Result<Arrival, BadEnvelope> {
-        let outer: Outer<'_> = serde_json::from_slice(body).map_err(|_| BadEnvelope::Malformed)?;
+        let text = str::from_utf8(body).ok().filter(|text| is_object(text)).ok_or(BadEnvelope::Malformed)?;
+        let outer: Outer<'_> = serde_json::from_str(text).map_err(|_| BadEnvelope::Malformed)?;
         let Some(tl) = outer.tl else { return outer.foreign().map(Arrival::Foreign) };
+        if !is_object(tl.get()) {
+            return Err(BadEnvelope::Malformed);
+        }
         let fixed: Fixed = serde_json::from_str(tl.get()).map_err(|_| BadEnvelope::Malformed)?;
         if fixed.service != service {
             return Err(BadEnvelope::OtherService);

@@ -95,8 +95,13 @@ fn what_is_not_ours_is_named() {
     assert_eq!(Envelope::decode(&newer, "demo").unwrap_err(), BadEnvelope::UnknownVersion { version: 9 });
     let odd = Bytes::from(text.replace("\"kind\":\"head\"", "\"kind\":\"x\""));
     assert_eq!(Envelope::decode(&odd, "demo").unwrap_err(), BadEnvelope::UnknownKind);
-    for bad in ["", "hi", "[]", r#"{"tl":{}}"#] {
-        assert_eq!(Envelope::decode(&Bytes::from(bad), "demo").unwrap_err(), BadEnvelope::Malformed, "{bad}");
+    let (_, tl) = text.split_once("\"tl\":").unwrap();
+    let tl = tl.strip_suffix('}').unwrap();
+    let outer_as_list = format!("[{tl},null,null,null,null]");
+    let tl_as_list = r#"{"tl":[1,"demo","head","node-1/01ARZ3NDEKTSV4RRFFQ69G5FAV",1,0]}"#;
+    for bad in ["", "hi", "[]", r#"{"tl":{}}"#, &outer_as_list, tl_as_list] {
+        let error = Envelope::decode(&Bytes::from(bad.to_owned()), "demo").unwrap_err();
+        assert_eq!(error, BadEnvelope::Malformed, "{bad}");
     }
 }
 
