@@ -19,6 +19,9 @@ pub(super) trait Backend: Send + Sync + 'static {
     /// Transactions that write at once. What they write is divided by conversation, so a row that is locked elsewhere holds up one of them.
     const WRITERS: usize;
 
+    /// Transactions that are worked on at once while none of them is held up: the fewer, the more questions each of them carries.
+    const TURNS: usize;
+
     /// How often a database that nobody writes to is asked how it is; `None` where it cannot go away.
     const LOOK_EVERY: Option<Duration>;
 

@@ -11,7 +11,7 @@ use ports::store::{
     StoreError, UnreadList,
 };
 use ports::{PortError, Seam, SeamState};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Semaphore, mpsc, oneshot};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout};
 use wire::id::{ConversationId, Epoch, GroupId, Seq, UserId};
@@ -67,6 +67,7 @@ impl<B: Backend> SqlStore<B> {
         let (rosters, health) = (Arc::<Rosters>::default(), Arc::new(Health::new(note)));
         let (mut queues, mut writers) = (Vec::new(), JoinSet::new());
         let mut link = Some(link);
+        let turns = Arc::new(Semaphore::new(B::TURNS));
         for number in 0..B::WRITERS {
             let (queue, waiting) = mpsc::channel(WRITES_WAITING_MAX / B::WRITERS);
             queues.push(queue);
@@ -79,6 +80,7 @@ impl<B: Backend> SqlStore<B> {
                 meets_repeats: false,
                 rosters: rosters.clone(),
                 health: health.clone(),
+                turns: turns.clone(),
             };
             writers.spawn(writer.run());
         }

@@ -4,15 +4,17 @@
 //! Where a send was kept before, all are worked off again with a look at what was kept.
 //! Where the database refuses one of them, all are worked off again, each in a savepoint of its own, so that only the refused ones fail.
 //! Where another transaction was in the way, all are worked off again as they are, a few times.
+//! While one waits for its turn more questions gather, so that a transaction is worth its round trips; a transaction that is held up gives its turn away.
 //! After any other error the connection is given up and everybody is told to come again: what a broken connection has kept is not known.
 
 use std::collections::BTreeMap;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use ports::store::Denied;
 use sqlx::Error;
-use tokio::sync::mpsc;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::time::timeout;
 use wire::id::ConversationId;
 
@@ -31,6 +33,8 @@ pub(super) const WRITES_WAITING_MAX: usize = 1_024;
 /// For one transaction: longer than anybody waits for its answer, so what is given up here nobody waits for any more.
 /// With the wait of a question that was just in time it stays below [`ports::store::COMMIT_LAG_MS_MAX`].
 const COMMIT_WAIT: Duration = Duration::from_millis(4_900);
+/// A transaction that takes longer is held up, by a row or by the disk, and lets another one begin meanwhile.
+const TURN_MAX: Duration = Duration::from_millis(30);
 /// How often a database that has failed is tried when nobody else does.
 const PROBE_EVERY: Duration = Duration::from_secs(2);
 /// How often a transaction that lost a race is begun again. Each time somebody else has got on, so one more is rarely needed.
@@ -60,6 +64,8 @@ pub(super) struct Writer<B: Backend> {
     pub(super) meets_repeats: bool,
     pub(super) rosters: Arc<Rosters>,
     pub(super) health: Arc<Health>,
+    /// The turns of all writers of the store, [`Backend::TURNS`] of them.
+    pub(super) turns: Arc<Semaphore>,
 }
 
 impl<B: Backend> Writer<B> {
@@ -75,9 +81,9 @@ impl<B: Backend> Writer<B> {
             };
             match taken {
                 Some(0) => break,
-                Some(_) => self.commit(Batch::of(waiting.drain(..))).await,
+                Some(_) => self.commit_in_turn(&mut waiting).await,
                 None if self.health.is_up(self.number) => self.look().await,
-                None => self.commit(Batch::default()).await,
+                None => self.commit(Batch::default(), None).await,
             }
         }
         if let Some(link) = self.link.take() {
@@ -93,9 +99,31 @@ impl<B: Backend> Writer<B> {
         }
     }
 
+    /// Waits for a turn, and keeps what waits by then.
+    async fn commit_in_turn(&mut self, waiting: &mut Vec<Write>) {
+        // An error would mean that there are no turns any more, and then nobody has to wait for one.
+        let turn = self.turns.clone().acquire_owned().await.ok();
+        while waiting.len() < WRITES_PER_COMMIT_MAX
+            && let Ok(write) = self.queue.try_recv()
+        {
+            waiting.push(write);
+        }
+        self.commit(Batch::of(waiting.drain(..)), turn).await;
+    }
+
     /// Keeps a batch, or tells everybody that it was not kept. An empty one finds out whether the database works again.
-    async fn commit(&mut self, batch: Batch) {
-        let error = match timeout(COMMIT_WAIT, self.transact(&batch)).await {
+    async fn commit(&mut self, batch: Batch, turn: Option<OwnedSemaphorePermit>) {
+        let kept = {
+            let mut keeping = pin!(timeout(COMMIT_WAIT, self.transact(&batch)));
+            match timeout(TURN_MAX, keeping.as_mut()).await {
+                Ok(kept) => kept,
+                Err(_) => {
+                    drop(turn);
+                    keeping.await
+                }
+            }
+        };
+        let error = match kept {
             Ok(Ok(answers)) => {
                 self.health.up(self.number);
                 self.rosters.remember(answers.changes.iter().flatten().map(|change| &change.roster));
@@ -145,7 +173,7 @@ impl<B: Backend> Writer<B> {
             self.backend.disconnect(link).await;
         }
         tracing::debug!(error = told, "the connection to the database is lost");
-        self.commit(Batch::default()).await;
+        self.commit(Batch::default(), None).await;
     }
 
     /// Keeps a batch in one transaction, in as many attempts as it takes.

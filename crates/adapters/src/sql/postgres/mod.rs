@@ -1,6 +1,6 @@
 //! The store in a PostgreSQL database, which all nodes of a cluster share.
 //!
-//! Up to four transactions a node are under way at once; every conversation belongs to one of them, and those of different nodes hold each other apart
+//! Up to four transactions a node are under way at once, and two of them while none is held up; every conversation belongs to one of them, and those of different nodes hold each other apart
 //! by the rows of conversations. A receipt means what the server calls committed; where its settings make that less than "on the disk", the state says so.
 //!
 //! The server may be restarted, hang, or be replaced by a standby: every wait ends, what was not kept is refused, and connections come back by themselves.
@@ -32,6 +32,8 @@ use readers::{Readers, Reading};
 
 /// Transactions of one node that write at once: the server works on one while another waits for the disk or for a row.
 const WRITERS: usize = 4;
+/// Transactions that are worked on while none is held up: one is on its way while another waits for the disk.
+const TURNS: usize = 2;
 /// How often a database that nobody writes to is looked at, so that a person sees an outage before the first message does.
 const LOOK_EVERY: Duration = Duration::from_secs(5);
 /// For bringing tables to the latest version: another node may be doing it, and all of them wait.
@@ -90,6 +92,7 @@ impl Backend for PostgresDatabase {
     type Reading = Reading;
 
     const WRITERS: usize = WRITERS;
+    const TURNS: usize = TURNS;
     const LOOK_EVERY: Option<Duration> = Some(LOOK_EVERY);
 
     async fn connect(&self) -> Result<(PgConnection, Option<String>), Error> {

@@ -103,6 +103,7 @@ impl Backend for SqliteFile {
 
     /// SQLite has one writer at a time.
     const WRITERS: usize = 1;
+    const TURNS: usize = 1;
     const LOOK_EVERY: Option<Duration> = None;
 
     async fn connect(&self) -> Result<(SqliteConnection, Option<String>), Error> {

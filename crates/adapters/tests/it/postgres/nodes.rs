@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use adapters::sql::PostgresStore;
 use futures_util::future::join_all;
-use ports::store::{Denied, StoreError};
+use ports::store::{Appended, Denied, StoreError};
 use ports::{Retry, Store};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout};
@@ -215,29 +215,12 @@ async fn a_conversation_that_somebody_holds_stalls_only_its_share_and_is_no_outa
     const OTHERS: usize = 40;
     let url = fresh_database("held").await;
     let node = open(&url).await;
-    let send = |to: String, id: &str| {
-        let id = format!("{id}-{to}");
-        let node = node.clone();
-        async move {
-            let began = Instant::now();
-            let kept = node.append(draft("1", user(&to), &id, 1)).await;
-            (began.elapsed(), kept)
-        }
-    };
-    assert!(send("held".into(), "first").await.1.is_ok());
-    let holding = "BEGIN; SELECT head FROM conversations WHERE conversation = 'd:1:held' FOR UPDATE; SELECT pg_sleep(60)";
-    let mut holder = tokio::process::Command::new("psql");
-    holder.args(["-X", "-c", holding, &url]).stdout(Stdio::null()).stderr(Stdio::null()).kill_on_drop(true);
-    let mut holder = holder.spawn().unwrap();
-    let held =
-        "SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%pg_sleep(60)' AND wait_event = 'PgSleep'";
-    let is_held = async || server().await.execute(held).await == "1";
-    testkit::poll::until("somebody holds the row", Duration::from_secs(20), is_held).await;
+    assert!(send(&node, "held", "first").await.1.is_ok());
+    let holder = Holder::of(&url, &["d:1:held"]).await;
 
     let mut stalled = JoinSet::new();
-    stalled.spawn(send("held".into(), "second"));
-    let others = join_all((0..OTHERS).map(|number| send(format!("other-{number}"), "other"))).await;
-    let at_once = others.iter().filter(|(took, kept)| kept.is_ok() && *took < Duration::from_secs(3)).count();
+    stalled.spawn(send(&node, "held", "second"));
+    let at_once = kept_at_once(&node, OTHERS).await;
     // One of four shares is held up; chance gives it few or many of the others, but hardly half of them.
     assert!(at_once >= OTHERS / 2, "only {at_once} of {OTHERS} others were kept at once");
     let (took, refused) = stalled.join_next().await.unwrap().unwrap();
@@ -246,11 +229,85 @@ async fn a_conversation_that_somebody_holds_stalls_only_its_share_and_is_no_outa
     assert!(took < Duration::from_secs(6), "{took:?}");
     assert!(node.state().up, "the database works: {:?}", node.state());
 
-    holder.kill().await.unwrap();
-    let sql = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE '%pg_sleep(60)'";
-    server().await.execute(sql).await;
-    let again = timeout(Duration::from_secs(20), send("held".into(), "second")).await.unwrap().1.unwrap();
+    holder.let_go().await;
+    let again = timeout(Duration::from_secs(20), send(&node, "held", "second")).await.unwrap().1.unwrap();
     assert_eq!(again.message.seq, Some(2));
     assert_eq!(try_log(&*node, "d:1:held").await.unwrap().len(), 2);
     node.close().await;
+}
+
+/// As many are held up as may be at work at once, and more.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn transactions_that_are_held_up_do_not_keep_the_turns_of_others() {
+    const OTHERS: usize = 40;
+    const HELD: [&str; 3] = ["held-1", "held-2", "held-3"];
+    let url = fresh_database("turns").await;
+    let node = open(&url).await;
+    for to in HELD {
+        assert!(send(&node, to, "first").await.1.is_ok());
+    }
+    let holder = Holder::of(&url, &HELD.map(|to| format!("d:1:{to}"))).await;
+    let mut stalled: JoinSet<_> = HELD.into_iter().map(|to| send(&node, to, "second")).collect();
+    let at_once = kept_at_once(&node, OTHERS).await;
+    // At least one of four shares is not held up.
+    assert!(at_once >= OTHERS / 10, "only {at_once} of {OTHERS} others were kept at once");
+    holder.let_go().await;
+    while let Some(ended) = stalled.join_next().await {
+        let (took, _kept_or_refused) = ended.unwrap();
+        assert!(took < Duration::from_secs(6), "{took:?}");
+    }
+    node.close().await;
+}
+
+/// Sends to `to` on `node`: how long it took, and what became of it.
+fn send(
+    node: &Arc<PostgresStore>,
+    to: &str,
+    id: &str,
+) -> impl Future<Output = (Duration, Result<Appended, StoreError>)> + Send + 'static {
+    let (node, draft) = (node.clone(), draft("1", user(to), &format!("{id}-{to}"), 1));
+    async move {
+        let began = Instant::now();
+        let kept = node.append(draft).await;
+        (began.elapsed(), kept)
+    }
+}
+
+/// Of so many sends to as many conversations, those that were kept without much of a wait.
+async fn kept_at_once(node: &Arc<PostgresStore>, sends: usize) -> usize {
+    let all = join_all((0..sends).map(|number| send(node, &format!("other-{number}"), "other"))).await;
+    all.iter().filter(|(took, kept)| kept.is_ok() && *took < Duration::from_secs(3)).count()
+}
+
+/// Somebody who holds rows with a tool of his own.
+struct Holder {
+    psql: tokio::process::Child,
+    /// Which sessions of the server are his.
+    his: String,
+}
+
+impl Holder {
+    /// Returns once the rows of these conversations are held.
+    async fn of(url: &str, conversations: &[impl AsRef<str>]) -> Holder {
+        let names: Vec<String> = conversations.iter().map(|name| format!("'{}'", name.as_ref())).collect();
+        let holding = format!(
+            "BEGIN; SELECT head FROM conversations WHERE conversation IN ({}) FOR UPDATE; SELECT pg_sleep(60)",
+            names.join(", ")
+        );
+        let mut psql = tokio::process::Command::new("psql");
+        psql.args(["-X", "-c", &holding, url]).stdout(Stdio::null()).stderr(Stdio::null()).kill_on_drop(true);
+        let psql = psql.spawn().unwrap();
+        let his = format!("datname = '{}' AND wait_event = 'PgSleep'", url.rsplit('/').next().unwrap());
+        let held = format!("SELECT count(*) FROM pg_stat_activity WHERE {his}");
+        let is_held = async || server().await.execute(&held).await == "1";
+        testkit::poll::until("somebody holds the rows", Duration::from_secs(20), is_held).await;
+        Holder { psql, his }
+    }
+
+    /// The server notices only at the end of the sleep that its client is gone, so it is told.
+    async fn let_go(mut self) {
+        self.psql.kill().await.unwrap();
+        let sql = format!("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE {}", self.his);
+        server().await.execute(&sql).await;
+    }
 }
