@@ -51,8 +51,8 @@ struct Delays {
     open: BTreeMap<String, Open>,
     /// Users whose session was on a node when that went: since, and why.
     away: BTreeMap<String, (u64, &'static str)>,
-    /// When somebody last set out to log in, by user and device.
-    arriving: BTreeMap<(String, String), u64>,
+    /// When somebody last set out to log in, and whether during faults, by user and device.
+    arriving: BTreeMap<(String, String), (u64, bool)>,
     /// Sessions that have fallen silent, and when.
     silent: BTreeMap<String, u64>,
     /// When a session last began to read nothing.
@@ -93,7 +93,7 @@ impl Delays {
                 self.open.insert(session.clone(), Open { user, device, node: node.clone(), since: at });
             }
             Fact::Arriving { user, device } => {
-                self.arriving.insert((user.clone(), device.clone()), at);
+                self.arriving.insert((user.clone(), device.clone()), (at, self.faults > 0));
             }
             Fact::Closed { session, code, .. } => {
                 let Some(closed) = self.open.remove(session) else { return };
@@ -101,9 +101,11 @@ impl Delays {
                     self.add(SILENT, at - since);
                 }
                 let newer = self.arriving.get(&(closed.user, closed.device)).copied();
-                let newer = newer.filter(|since| *since > closed.since && self.was_reading(session, *since));
-                if let (REPLACED, Some(since)) = (*code, newer) {
-                    self.add(if self.faults == 0 { REPLACED_CALM } else { REPLACED_FAULT }, at - since);
+                let newer =
+                    newer.filter(|(since, _)| *since > closed.since && self.was_reading(session, *since));
+                if let (REPLACED, Some((since, under_fault))) = (*code, newer) {
+                    let fault = under_fault || self.faults > 0;
+                    self.add(if fault { REPLACED_FAULT } else { REPLACED_CALM }, at - since);
                 }
             }
             Fact::Deaf { session, .. } => {

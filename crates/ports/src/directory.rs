@@ -327,6 +327,11 @@ pub trait Directory: Send + Sync + 'static {
         Ok(())
     }
 
+    /// True where every call is answered at once, without a wait: then nothing is gained by gathering questions for one call.
+    fn answers_at_once(&self) -> bool {
+        false
+    }
+
     /// How the directory is.
     fn state(&self) -> SeamState;
 }

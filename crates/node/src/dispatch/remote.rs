@@ -2,6 +2,7 @@
 //!
 //! What belongs to one conversation goes through one shard, in order. A shard works off what waits in batches:
 //! one look into the directory and one post for all of it.
+//! Where the directory is in this process, what concerns no other node comes to no shard.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -90,11 +91,13 @@ pub enum Told {
 }
 
 /// The shards.
-#[derive(Debug)]
 pub(super) struct Remote {
     shards: Vec<mpsc::Sender<Outgoing>>,
     /// What was handed to the shards and is neither posted nor given up.
     waiting: Arc<AtomicUsize>,
+    /// The directory, where it is asked before something comes to a shard.
+    nearby: Option<Arc<dyn Directory>>,
+    view: Arc<View>,
 }
 
 impl Remote {
@@ -124,7 +127,9 @@ impl Remote {
             tasks.spawn(async move { stop.run_until_cancelled(shard.run()).await });
             sender
         });
-        Remote { shards: shards.collect(), waiting }
+        let shards = shards.collect();
+        let nearby = directory.answers_at_once().then_some(directory);
+        Remote { shards, waiting, nearby, view: parts.view.clone() }
     }
 
     /// True when nothing waits to be posted.
@@ -132,8 +137,13 @@ impl Remote {
         self.waiting.load(Ordering::SeqCst) == 0
     }
 
-    /// Puts something into the shard of its key; waits for room.
+    /// Puts something into the shard of its key, unless it is known to concern no other node; waits for room.
     pub(super) async fn push(&self, outgoing: Outgoing) {
+        if self.concerns_nobody_else(&outgoing.whom).await {
+            // Whoever asked may have gone.
+            let _gone = outgoing.answer.map(|answer| answer.send(Told::NobodyThere));
+            return;
+        }
         if let Some(shard) = self.shards.get(shard_of(&outgoing.key, self.shards.len())) {
             let Ok(place) = shard.reserve().await else {
                 // A shard that is gone has stopped with the node: who waits for an answer sees its sender dropped.
@@ -142,6 +152,27 @@ impl Remote {
             self.waiting.fetch_add(1, Ordering::SeqCst);
             place.send(outgoing);
         }
+    }
+
+    /// True where a directory that answers at once knows only this node. Everything else, errors too, is a shard's affair.
+    async fn concerns_nobody_else(&self, whom: &Whom) -> bool {
+        let Some(directory) = self.nearby.as_ref().filter(|_| !whom.everyone) else { return false };
+        let is_here = |boot: &Boot| boot.node == *self.view.node();
+        if !whom.users.is_empty() {
+            let Ok(found) = directory.locate(&whom.users).await else { return false };
+            if !found.iter().flatten().all(|binding| is_here(&binding.boot)) {
+                return false;
+            }
+        }
+        let Some(group) = &whom.group else { return true };
+        let found = directory.interested(std::slice::from_ref(group)).await;
+        found.is_ok_and(|found| found.iter().flatten().all(is_here))
+    }
+}
+
+impl std::fmt::Debug for Remote {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Remote").field("waiting", &self.waiting).finish_non_exhaustive()
     }
 }
 

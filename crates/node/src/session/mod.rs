@@ -5,6 +5,7 @@
 //! No lock is held across an await, and none is taken while this one is held but those of those three queues and of the timer.
 
 pub mod codec;
+mod deadlines;
 #[cfg(feature = "echo")]
 pub mod echo;
 pub mod event;
@@ -14,6 +15,7 @@ mod reads;
 pub mod send_queue;
 mod socket;
 pub mod tracks;
+mod writing;
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -30,11 +32,13 @@ use wire::id::{Boot, DeviceId, SessionId, UserId};
 use wire::limits::Limits;
 use wire::policy::Dialect;
 
+use self::deadlines::Asked;
 use self::event::{Effect, Effects, Event};
 use self::machine::{Machine, Phase, Profile};
 use self::reads::Reads;
-use self::send_queue::{SendQueue, Written};
+use self::send_queue::SendQueue;
 pub(crate) use self::socket::{Requests, SessionTask};
+use self::writing::Writing;
 use crate::catchup::CatchUp;
 use crate::delivery::Delivery;
 use crate::wheel::Wheel;
@@ -101,13 +105,6 @@ struct Core {
     ending: Option<Ending>,
 }
 
-/// When the timer asks: in which turn, and because of which deadline.
-#[derive(Debug, Clone, Copy)]
-struct Asked {
-    turn: usize,
-    deadline: Instant,
-}
-
 /// How a session ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Ending {
@@ -115,16 +112,6 @@ pub(crate) struct Ending {
     pub(crate) by_client: bool,
     /// True when the socket is broken, so that nothing can be said any more.
     pub(crate) broken: bool,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Writing {
-    /// Nothing waits, or there is no socket yet.
-    Idle,
-    /// The delivery task will write.
-    Scheduled,
-    /// The session's task waits for the socket.
-    Blocked,
 }
 
 impl Session {
@@ -199,70 +186,6 @@ impl Session {
         self.core().machine.phase()
     }
 
-    /// From now on the timer asks when a deadline comes.
-    pub fn watch(self: &Arc<Self>, now: Instant) {
-        let mut core = self.core();
-        self.put_into_wheel(&mut core, now);
-    }
-
-    /// The timer asks, in this turn.
-    pub(crate) fn look(self: &Arc<Self>, turn: usize, now: Instant) {
-        let (is_left_over, deadline) = {
-            let core = self.core();
-            (core.asked.is_none_or(|asked| asked.turn != turn), self.deadline(&core))
-        };
-        // It was asked in an earlier turn, and is asked again in a later one.
-        if is_left_over {
-            return;
-        }
-        if deadline <= now {
-            let (stalled, working) = {
-                let core = self.core();
-                (core.stalled.is_some_and(|since| since + self.limits.write_timeout <= now), core.working)
-            };
-            if working && !stalled {
-                // Not the client's silence, but ours.
-                self.apply(Event::Heard, now);
-            }
-            self.apply(if stalled { Event::Stalled } else { Event::Tick }, now);
-        }
-        let mut core = self.core();
-        if core.asked.is_some() {
-            self.put_into_wheel(&mut core, now);
-        }
-    }
-
-    fn deadline(&self, core: &Core) -> Instant {
-        let stalled = core.stalled.map(|since| since + self.limits.write_timeout);
-        stalled.map_or(core.machine.deadline(), |stalled| stalled.min(core.machine.deadline()))
-    }
-
-    /// Has the timer ask earlier where a deadline has moved earlier.
-    fn watch_sooner(self: &Arc<Self>, core: &mut Core, now: Instant) {
-        let Some(asked) = core.asked else { return };
-        let deadline = self.deadline(core);
-        // Deadlines seldom move earlier, and a turn is not reckoned for nothing with every push.
-        if deadline < asked.deadline && self.roads.wheel.turn_of(deadline, now) < asked.turn {
-            self.put_into_wheel(core, now);
-        }
-    }
-
-    fn put_into_wheel(self: &Arc<Self>, core: &mut Core, now: Instant) {
-        let deadline = self.deadline(core);
-        let turn = self.roads.wheel.turn_of(deadline, now);
-        if let Some(before) = core.asked.replace(Asked { turn, deadline }) {
-            self.roads.wheel.remove(self, before.turn);
-        }
-        self.roads.wheel.put(self, turn);
-    }
-
-    /// The timer asks no more: the session has ended.
-    pub(crate) fn unwatch(&self) {
-        if let Some(asked) = self.core().asked.take() {
-            self.roads.wheel.remove(self, asked.turn);
-        }
-    }
-
     /// The generation of its claim, once it was claimed.
     pub fn generation(&self) -> Option<u64> {
         self.generation.get().copied()
@@ -285,39 +208,6 @@ impl Session {
             generation: self.generation()?,
             since_ms: self.arrived_ms,
         })
-    }
-
-    /// Writes what waits, without blocking. Called at the end of a turn, by the delivery tasks, and by the session's own.
-    pub(crate) fn flush(self: &Arc<Self>, now: Instant) {
-        let Some(socket) = self.socket.get() else { return };
-        let mut core = self.core();
-        let core = &mut *core;
-        match core.queue.write(|slices| socket.try_write_vectored(slices)) {
-            Ok(Written::All) => {
-                core.writing = Writing::Idle;
-                core.begun = false;
-                core.stalled = None;
-                if core.ending.is_some() {
-                    self.wake.notify_one();
-                }
-            }
-            Ok(Written::Blocked { progress }) => {
-                core.writing = Writing::Blocked;
-                core.begun |= progress;
-                if progress || core.stalled.is_none() {
-                    core.stalled = Some(now);
-                }
-                self.wake.notify_one();
-            }
-            Err(_) => self.broken(core),
-        }
-        self.watch_sooner(core, now);
-        self.release_held(core);
-    }
-
-    /// The socket is there: what was pushed before is written now.
-    fn start_writing(self: &Arc<Self>) {
-        self.flush(Instant::now());
     }
 
     fn perform(self: &Arc<Self>, core: &mut Core, effects: Effects, now: Instant) {
@@ -346,59 +236,6 @@ impl Session {
         }
     }
 
-    fn enqueue(self: &Arc<Self>, core: &mut Core, frame: bytes::Bytes, now: Instant) {
-        let last_words = core.machine.phase() == Phase::Leaving;
-        if last_words {
-            core.queue.push_last(frame);
-            return;
-        }
-        let (frames_max, bytes_max) = (self.limits.send_queue_frames_max, self.limits.send_queue_bytes_max);
-        if core.queue.push(frame, frames_max, bytes_max).is_err() {
-            core.queue.abandon(core.begun);
-            core.requests.clear();
-            let effects = core.machine.step(Event::Stalled, now);
-            self.perform(core, effects, now);
-        }
-    }
-
-    /// Hands on the reads that waited for room in the send queue.
-    fn release_held(self: &Arc<Self>, core: &mut Core) {
-        while self.has_room(core)
-            && let Some((conversation, after)) = core.reads.start_next()
-        {
-            self.roads.catchup.read(self, conversation, after);
-        }
-    }
-
-    /// Takes note that a read is over. True when what it brought finds no room in the send queue, and is read once more when there is some.
-    fn is_read_again(&self, core: &mut Core, event: &Event<'_>) -> bool {
-        match event {
-            Event::Page(page) => {
-                let position = core.machine.position(&page.conversation);
-                if let Some(position) = position.filter(|_| !self.has_room(core)) {
-                    core.reads.put_back(page.conversation.clone(), position);
-                    return true;
-                }
-                core.reads.ended(page.parcels.len());
-            }
-            Event::Denied(_) => core.reads.ended(0),
-            _ => {}
-        }
-        false
-    }
-
-    fn has_room(&self, core: &Core) -> bool {
-        core.queue.is_half_empty(self.limits.send_queue_frames_max, self.limits.send_queue_bytes_max)
-    }
-
-    fn broken(&self, core: &mut Core) {
-        core.writing = Writing::Idle;
-        core.queue = SendQueue::default();
-        let code = core.ending.map_or(CloseCode::Normal, |ending| ending.code);
-        core.ending = Some(Ending { code, by_client: true, broken: true });
-        self.wake.notify_one();
-    }
-
     fn core(&self) -> MutexGuard<'_, Core> {
         self.core.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -416,6 +253,7 @@ mod tests {
     use wire::frame::Unread;
 
     use super::event::CaughtUp;
+    use super::send_queue::Written;
     use wire::id::{ConversationId, Seq};
 
     use super::*;

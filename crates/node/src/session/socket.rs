@@ -15,7 +15,8 @@ use wire::CloseCode;
 use super::codec::Decoder;
 use super::event::Event;
 use super::rate::Rate;
-use super::{Ending, Request, Session, Writing};
+use super::writing::Writing;
+use super::{Ending, Request, Session};
 
 /// How long the last words may take to leave, and the client's close to come, once we want to end.
 const GOODBYE_LIMIT: Duration = Duration::from_secs(2);

@@ -233,6 +233,10 @@ impl Directory for MemoryDirectory {
         Ok(state.remove_traces(boot))
     }
 
+    fn answers_at_once(&self) -> bool {
+        true
+    }
+
     fn state(&self) -> SeamState {
         if self.lock().is_cut { SeamState::down("cut off") } else { SeamState::up() }
     }
