@@ -8,13 +8,14 @@ use std::time::Duration;
 
 use edge::Tasks;
 use ports::Store;
-use tokio::time::Instant;
+use tokio::sync::Notify;
+use tokio::time::{Instant, sleep, timeout};
 use wire::id::{ConversationId, GroupId, SessionId, UserId};
 
 use crate::events::{Event as Told, Events};
 use crate::groups::{GroupDelivery, Groups};
 use crate::hub::Hub;
-use crate::order::Order;
+use crate::order::{Order, TIDY_EVERY};
 use crate::parcel::Parcel;
 use crate::session::Session;
 use crate::session::event::Event;
@@ -24,7 +25,7 @@ use crate::shard::shard_of;
 const SHARDS: usize = 16;
 /// Messages of one group that wait for its members to be read again; more are left to catching up.
 const WAITING_MAX: usize = 1_000;
-/// What waits is looked at no more often than this.
+/// What waits for its order is looked at no more often than this.
 const TICK_MIN: Duration = Duration::from_millis(5);
 /// Between two tries of reading members.
 const RELOAD_RETRY: Duration = Duration::from_millis(500);
@@ -64,6 +65,8 @@ pub struct Arrivals {
     tasks: Tasks,
     hole_wait: Duration,
     order: Vec<Mutex<Order<Arrived>>>,
+    /// Told when something begins to wait for its order.
+    held: Notify,
     /// What waits for the members of its group to be read again.
     waiting: Mutex<BTreeMap<GroupId, Vec<Arrived>>>,
 }
@@ -86,6 +89,7 @@ impl Arrivals {
             tasks,
             hole_wait,
             order: (0..SHARDS).map(|_| Mutex::new(Order::new(hole_wait))).collect(),
+            held: Notify::new(),
             waiting: Mutex::default(),
         })
     }
@@ -99,7 +103,11 @@ impl Arrivals {
         };
         // Held while sessions are stepped, so that what goes on together arrives in order.
         let mut order = self.shard(&conversation).lock().unwrap_or_else(PoisonError::into_inner);
-        order.arrive(&conversation, seq, arrived, now).iter().map(|arrived| self.deliver(arrived, now)).sum()
+        let going_on = order.arrive(&conversation, seq, arrived, now);
+        if going_on.is_empty() {
+            self.held.notify_one();
+        }
+        going_on.iter().map(|arrived| self.deliver(arrived, now)).sum()
     }
 
     /// Tells the sessions of a conversation that its log reaches up to `head`.
@@ -117,20 +125,32 @@ impl Arrivals {
         }
     }
 
-    /// Lets go of what has waited for its order long enough, for as long as the caller runs it.
+    /// Lets go of what has waited for its order long enough, for as long as the caller runs it. Asleep while nothing waits.
     pub async fn run(self: &Arc<Self>) {
-        let mut ticks = tokio::time::interval((self.hole_wait / 2).max(TICK_MIN));
-        ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let tick = (self.hole_wait / 2).max(TICK_MIN);
         loop {
-            ticks.tick().await;
-            let now = Instant::now();
-            for shard in &self.order {
-                let mut order = shard.lock().unwrap_or_else(PoisonError::into_inner);
-                for arrived in order.due(now) {
-                    self.deliver(&arrived, now);
+            // Though nothing waits, what is idle is to be forgotten.
+            let _waits = timeout(TIDY_EVERY, self.held.notified()).await;
+            loop {
+                sleep(tick).await;
+                if !self.let_go(Instant::now()) {
+                    break;
                 }
             }
         }
+    }
+
+    /// True when something still waits.
+    fn let_go(self: &Arc<Self>, now: Instant) -> bool {
+        let mut is_holding = false;
+        for shard in &self.order {
+            let mut order = shard.lock().unwrap_or_else(PoisonError::into_inner);
+            for arrived in order.due(now) {
+                self.deliver(&arrived, now);
+            }
+            is_holding |= order.is_holding();
+        }
+        is_holding
     }
 
     fn deliver(self: &Arc<Self>, arrived: &Arrived, now: Instant) -> usize {
@@ -205,7 +225,7 @@ impl Arrivals {
                 Ok(()) => break,
                 Err(error) => {
                     self.events.tell(Told::PortFailed { error: &error });
-                    tokio::time::sleep(RELOAD_RETRY).await;
+                    sleep(RELOAD_RETRY).await;
                 }
             }
         }

@@ -13,8 +13,8 @@ use wire::id::{ConversationId, Seq};
 const HELD_MAX: usize = 64;
 /// A conversation that nothing was heard of for this long is forgotten.
 const IDLE: Duration = Duration::from_secs(60);
-/// How often those that are idle are looked for.
-const TIDY_EVERY: Duration = Duration::from_secs(5);
+/// How often those that are idle are looked for, and [`Order::due`] is to be asked though nothing waits.
+pub const TIDY_EVERY: Duration = Duration::from_secs(5);
 
 /// Who waits for whom.
 #[derive(Debug)]
@@ -60,7 +60,12 @@ impl<T> Order<T> {
         out
     }
 
-    /// What has waited long enough; also forgets what is idle. Call it often: it costs little where nothing waits.
+    /// True while something waits.
+    pub fn is_holding(&self) -> bool {
+        !self.holding.is_empty()
+    }
+
+    /// What has waited long enough; also forgets what is idle. Call it often while something waits.
     pub fn due(&mut self, now: Instant) -> Vec<T> {
         let mut out = Vec::new();
         self.holding.retain(|conversation| {
@@ -109,10 +114,11 @@ mod tests {
         assert_eq!(order.arrive(&id("g:a"), 4, 4, now), [4], "the first of a conversation starts it");
         assert!(order.arrive(&id("g:a"), 6, 6, now).is_empty());
         assert!(order.arrive(&id("g:a"), 7, 7, now).is_empty());
+        assert!(order.is_holding());
         assert_eq!(order.arrive(&id("g:b"), 1, 1, now), [1], "others do not wait");
         assert_eq!(order.arrive(&id("g:a"), 5, 5, now), [5, 6, 7]);
         assert!(order.due(now + HOLD).is_empty());
-        assert!(order.holding.is_empty(), "what holds nothing is not looked after");
+        assert!(!order.is_holding(), "what holds nothing is not looked after");
     }
 
     #[test]
