@@ -264,7 +264,7 @@ fn send(
     node: &Arc<PostgresStore>,
     to: &str,
     id: &str,
-) -> impl Future<Output = (Duration, Result<Appended, StoreError>)> + Send + 'static {
+) -> impl Future<Output = (Duration, Result<Appended, StoreError>)> + Send + use<> {
     let (node, draft) = (node.clone(), draft("1", user(to), &format!("{id}-{to}"), 1));
     async move {
         let began = Instant::now();
