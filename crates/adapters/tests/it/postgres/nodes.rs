@@ -247,15 +247,16 @@ async fn transactions_that_are_held_up_do_not_keep_the_turns_of_others() {
         assert!(send(&node, to, "first").await.1.is_ok());
     }
     let holder = Holder::of(&url, &HELD.map(|to| format!("d:1:{to}"))).await;
-    let mut stalled: JoinSet<_> = HELD.into_iter().map(|to| send(&node, to, "second")).collect();
-    let at_once = kept_at_once(&node, OTHERS).await;
-    // At least one of four shares is not held up.
-    assert!(at_once >= OTHERS / 10, "only {at_once} of {OTHERS} others were kept at once");
+    let stalled = join_all(HELD.map(|to| send(&node, to, "second")));
+    let others = join_all((0..OTHERS).map(|number| send(&node, &format!("other-{number}"), "other")));
+    let (stalled, others) = tokio::join!(stalled, others);
     holder.let_go().await;
-    while let Some(ended) = stalled.join_next().await {
-        let (took, _kept_or_refused) = ended.unwrap();
-        assert!(took < Duration::from_secs(6), "{took:?}");
-    }
+    // Given up by the server, which is long after all that nobody holds.
+    let given_up = stalled.iter().map(|(took, _)| *took).min().unwrap();
+    assert!(stalled.iter().all(|(_, kept)| kept.is_err()), "{stalled:?}");
+    let at_once = others.iter().filter(|(took, kept)| kept.is_ok() && *took < given_up / 2).count();
+    // The three lie in two of the four shares.
+    assert!(at_once >= OTHERS / 4, "only {at_once} of {OTHERS} others were kept before {given_up:?}");
     node.close().await;
 }
 
