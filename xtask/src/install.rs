@@ -1,4 +1,4 @@
-//! What the tests need besides Rust: Debian's Redis, PostgreSQL, RabbitMQ and Chromium, RocketMQ's Java broker, rnacos, and packages of npm and PyPI.
+//! What the tests need besides Rust: Debian's Redis, PostgreSQL, RabbitMQ and Chromium, RocketMQ's Java broker, rnacos, a C++ compiler, and packages of npm and PyPI.
 //!
 //! Each is installed where it is missing and nowhere else; what costs long is kept in the cache folder by its version.
 
@@ -8,7 +8,7 @@ use std::process::Command;
 use crate::shell::{self, Done, Problem, cache, is_there, program, root};
 
 /// A program, and the Debian package that brings it.
-const PROGRAMS: [(&str, &str); 8] = [
+const PROGRAMS: [(&str, &str); 11] = [
     ("redis-server", "redis-server"),
     ("rabbitmq-server", "rabbitmq-server"),
     // The server itself lies on no path; this comes with it and not with its clients.
@@ -18,6 +18,10 @@ const PROGRAMS: [(&str, &str); 8] = [
     ("javac", "default-jdk-headless"),
     ("node", "nodejs"),
     ("npm", "npm"),
+    ("python3", "python3"),
+    ("pip3", "python3-pip"),
+    // The fuzzers are linked with a runtime in C++.
+    ("c++", "g++"),
 ];
 /// A font with Chinese characters, for the browser tests, and where Debian puts it.
 const FONT: (&str, &str) = ("/usr/share/fonts/opentype/noto/NotoSansCJK-Regular.ttc", "fonts-noto-cjk");

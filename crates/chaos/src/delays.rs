@@ -176,7 +176,7 @@ impl Delays {
         for row in ROWS {
             let Some(delays) = self.rows.get_mut(row) else { continue };
             delays.sort_unstable();
-            let at = |of_hundred: usize| seconds(delays[(delays.len() - 1) * of_hundred / 100]);
+            let at = |of_hundred: usize| seconds(delays[(delays.len() * of_hundred).div_ceil(100) - 1]);
             let mut cells = vec![row.to_owned(), delays.len().to_string(), at(50), at(90), at(99), at(100)];
             let mut below = 0;
             for end in CLASSES_MS {

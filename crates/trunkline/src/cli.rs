@@ -4,7 +4,7 @@
 
 use std::{ffi::OsString, num::NonZeroUsize, path::PathBuf};
 
-use clap::{Args, Parser, Subcommand, ValueEnum, error::ErrorKind};
+use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum, error::ErrorKind};
 
 use crate::{
     config::{Flags, Request, Role, Secret},
@@ -70,7 +70,7 @@ pub struct Overrides {
     /// How nodes talk: memory, amqp://HOST:5672, rocketmq://HOST:9876
     #[arg(long, value_name = "URL")]
     pub bus: Option<Secret>,
-    /// Where messages are kept: sqlite:FILE, memory, none
+    /// Where messages are kept: postgres://USER:PASSWORD@HOST/DATABASE, sqlite:FILE, memory, none
     #[arg(long, value_name = "URL")]
     pub store: Option<Secret>,
 }
@@ -200,12 +200,13 @@ pub struct TokenArgs {
 
 /// Arguments of `send`.
 #[derive(Debug, Args)]
+#[command(group = ArgGroup::new("whom").args(["to", "group"]).required(true))]
 pub struct SendArgs {
     /// Who sends
     #[arg(long)]
     pub user: String,
     /// To whom
-    #[arg(long, value_name = "USER", required_unless_present = "group", conflicts_with = "group")]
+    #[arg(long, value_name = "USER")]
     pub to: Option<String>,
     /// To which group
     #[arg(long)]

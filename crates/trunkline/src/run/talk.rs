@@ -20,9 +20,6 @@ use crate::exit::Exit;
 
 /// How long a connect, and the answer to a send, may take.
 const ANSWER_LIMIT: Duration = Duration::from_secs(10);
-/// The device of `tail` and `send`: no person's, so that nobody is replaced.
-const TAIL_DEVICE: &str = "tail";
-const SEND_DEVICE: &str = "send";
 /// What to do where a token is missing or not accepted.
 const TOKEN_ADVICE: &str = "; give --token, which `trunkline token` makes";
 
@@ -49,7 +46,7 @@ fn send_one(arguments: &SendArgs) -> Result<(), Failure> {
         (None, Some(group)) => json!({ "group": group }),
         (None, None) => return Err(Failure::usage("--to USER or --group GROUP is needed")),
     };
-    let mut socket = connect(&arguments.target, &arguments.user, SEND_DEVICE)?;
+    let mut socket = connect(&arguments.target, &arguments.user, &device("send"))?;
     let id = format!("{:032x}", Chance::System.bits());
     let frame = json!({ "type": "send", "id": id, "to": to, "content": { "text": arguments.text } });
     socket.send(Message::text(frame.to_string())).map_err(|error| lost(&error))?;
@@ -77,12 +74,17 @@ fn send_one(arguments: &SendArgs) -> Result<(), Failure> {
 }
 
 fn follow(arguments: &TailArgs) -> Result<(), Failure> {
-    let mut socket = connect(&arguments.target, &arguments.user, TAIL_DEVICE)?;
+    let mut socket = connect(&arguments.target, &arguments.user, &device("tail"))?;
     set_read_limit(&socket, None)?;
     loop {
         let text = read(&mut socket)?;
         print(&text)?;
     }
+}
+
+/// A device that nobody else has, so that nobody is replaced, not even another one of the same.
+fn device(name: &str) -> String {
+    format!("{name}-{:08x}", Chance::System.bits() as u32)
 }
 
 fn print(text: &str) -> Result<(), Failure> {

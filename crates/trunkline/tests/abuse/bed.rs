@@ -35,8 +35,7 @@ const WARM_UP: usize = 50;
 pub(crate) struct Ceilings {
     /// At any moment.
     pub(crate) peak: u64,
-    /// When the abuse is over. The C library's allocator keeps for the next time what does not lie at the end of its heaps, which may be
-    /// nearly all of it; what must not be is that more remains than was ever taken at one moment.
+    /// When the abuse is over. The allocator gives back what is free after a second; this leaves room for what it has not given back yet.
     pub(crate) after: u64,
 }
 
