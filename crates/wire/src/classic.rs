@@ -56,13 +56,13 @@ impl ClassicFrame {
         let content = fields.content.ok_or_else(|| bad_field("content: is missing"))?;
         check_carried(content, depth_max)
             .map_err(|error: BadJson| Refusal::new(ErrorCode::BadContent, format!("content: {error}")))?;
+        // As it is carried: what becomes a string may be twice as long.
+        let content = as_string(content);
         if content.get().len() > content_bytes_max {
-            return Err(Refusal::new(
-                ErrorCode::TooLarge,
-                format!("content: more than {content_bytes_max} bytes"),
-            ));
+            let reason = format!("content: more than {content_bytes_max} bytes as a string");
+            return Err(Refusal::new(ErrorCode::TooLarge, reason));
         }
-        Ok(ClassicFrame { to, content: as_string(content) })
+        Ok(ClassicFrame { to, content })
     }
 }
 
@@ -218,6 +218,16 @@ mod tests {
             ClassicFrame::parse(r#"{"msgType":"20","to":"7","content":{"k":1},"time":5}"#, 16, 100).unwrap();
         assert_eq!(read.to, Target::Group("7".parse().unwrap()));
         assert_eq!(read.content.get(), r#""{\"k\":1}""#);
+    }
+
+    #[test]
+    fn content_is_measured_as_the_string_that_it_becomes() {
+        let frame = r#"{"msgType":10,"to":2,"content":["\"\"\"\""]}"#;
+        let becomes = ClassicFrame::parse(frame, 16, 100).unwrap().content;
+        assert_eq!(becomes.get(), r#""[\"\\\"\\\"\\\"\\\"\"]""#);
+        let limit = becomes.get().len();
+        assert!(ClassicFrame::parse(frame, 16, limit).is_ok());
+        assert_eq!(ClassicFrame::parse(frame, 16, limit - 1).unwrap_err().code, ErrorCode::TooLarge);
     }
 
     #[test]

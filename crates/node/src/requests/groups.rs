@@ -97,7 +97,10 @@ impl Desk {
         }
         let (joined, left) = (change.joined.len(), change.left.len());
         self.events.tell(Told::MembersChanged { group, joined, left });
-        let told = change.roster.members.len() <= TOLD_MEMBERS_MAX;
+        // Before the change too: whoever stays in a group that half a town has left could not read so many frames.
+        let now = change.roster.members.len();
+        let before = (now + left).saturating_sub(joined);
+        let told = now.max(before) <= TOLD_MEMBERS_MAX;
         let key = ConversationId::group(group).shared();
         let body = Body::Members(MembersChange {
             group: group.clone(),
@@ -122,7 +125,7 @@ impl Desk {
     }
 }
 
-/// What the members of a group are told of a change: one frame, or several where a service has exchanged half a town.
+/// What the members of a group are told of a change: one frame, or two or three where a service has exchanged most of them.
 fn members_frames(group: &GroupId, change: &RosterChange) -> Vec<bytes::Bytes> {
     let (joined, left) = (&change.joined, &change.left);
     if joined.len() + left.len() <= TOLD_MEMBERS_MAX {

@@ -102,6 +102,19 @@ async fn a_member_added_over_http_is_pushed_the_next_message_wherever_it_is() {
 }
 
 #[tokio::test]
+async fn who_stays_in_a_group_that_thousands_leave_at_once_is_not_told_and_not_closed() {
+    let cluster = Setup::of(1).start().await;
+    let many: Vec<String> = (0..2_000).map(|nth| format!("m{nth:060}")).collect();
+    let http = cluster.http(0);
+    assert_eq!(http.put("/api/v1/groups/g", &json!({"members": many})).await.status, 200);
+    let mut one = cluster.client(0, "1").await;
+    assert_eq!(one.request(json!({"type": "join", "group": "g"})).await["type"], "members");
+    assert_eq!(http.put("/api/v1/groups/g", &json!({"members": ["1"]})).await.status, 200);
+    assert_eq!(http.put("/api/v1/groups/g", &json!({"members": ["1", "2"]})).await.status, 200);
+    assert_eq!(one.expect_type("members").await["joined"], json!(["2"]), "the group is small again");
+}
+
+#[tokio::test]
 async fn everyone_hears_everyone_and_counts_it_while_away_from_the_first_login_on() {
     let cluster = Setup::of(2).start().await;
     let mut one = cluster.client(0, "1").await;
