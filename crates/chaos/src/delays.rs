@@ -53,8 +53,6 @@ struct Delays {
     away: BTreeMap<String, (u64, &'static str)>,
     /// When somebody last set out to log in, and whether during faults, by user and device.
     arriving: BTreeMap<(String, String), (u64, bool)>,
-    /// Sessions that have fallen silent, and when.
-    silent: BTreeMap<String, u64>,
     /// When a session last began to read nothing.
     deaf: BTreeMap<String, u64>,
     /// First tries: when, and whether during faults.
@@ -97,7 +95,8 @@ impl Delays {
             }
             Fact::Closed { session, code, .. } => {
                 let Some(closed) = self.open.remove(session) else { return };
-                if let (NO_PONG, Some(since)) = (*code, self.silent.remove(session)) {
+                let silent = self.deaf.get(session).copied().filter(|_| closed.device == OTHER_DEVICE);
+                if let (NO_PONG, Some(since)) = (*code, silent) {
                     self.add(SILENT, at - since);
                 }
                 let newer = self.arriving.get(&(closed.user, closed.device)).copied();
@@ -110,9 +109,6 @@ impl Delays {
             }
             Fact::Deaf { session, .. } => {
                 self.deaf.insert(session.clone(), at);
-                if self.open.get(session).is_some_and(|open| open.device == OTHER_DEVICE) {
-                    self.silent.insert(session.clone(), at);
-                }
             }
             Fact::Try { id, attempt: 1, .. } => {
                 self.tried.insert(id.clone(), (at, self.faults > 0));

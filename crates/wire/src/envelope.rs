@@ -350,12 +350,12 @@ impl Delivery {
             frame: &'a RawValue,
         }
         let fields: Fields<'_> = serde_json::from_str(tl).map_err(|_| BadEnvelope::Malformed)?;
-        let frame = fields.frame.get().as_bytes();
-        if !frame.starts_with(b"{") {
+        let frame = fields.frame.get();
+        if !is_object(frame) {
             return Err(BadEnvelope::Malformed);
         }
         Ok(Delivery {
-            frame: whole.slice_ref(frame),
+            frame: whole.slice_ref(frame.as_bytes()),
             id: fields.id,
             users: fields.users,
             group: fields.group,

@@ -1,7 +1,7 @@
 //! The store in a PostgreSQL database, which all nodes of a cluster share.
 //!
-//! Up to four transactions a node are under way at once, and two of them while none is held up; every conversation belongs to one of them, and those of different nodes hold each other apart
-//! by the rows of conversations. A receipt means what the server calls committed; where its settings make that less than "on the disk", the state says so.
+//! Up to four transactions a node are under way at once, and two of them while none is held up; every conversation belongs to one of them,
+//! and those of different nodes hold each other apart by the rows of conversations. A receipt means what the server calls committed; where its settings make that less than "on the disk", the state says so.
 //!
 //! The server may be restarted, hang, or be replaced by a standby: every wait ends, what was not kept is refused, and connections come back by themselves.
 //! Not here: TLS, sockets of Unix, and poolers that share a connection between transactions, because statements are prepared and settings are made on a connection.
