@@ -1,6 +1,10 @@
-//! One life of a program that shares its process with others, as a simulated one does, and that can be ended as `kill -9` ends a process.
+//! One life of a program that shares its process with others, as a simulated one does: it can be ended as `kill -9` ends a process, and made to
+//! stand still as `SIGSTOP` does.
 
+use std::future::poll_fn;
+use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker};
 
 use tokio::task::AbortHandle;
 
@@ -19,6 +23,11 @@ struct State {
     tasks: Vec<AbortHandle>,
     /// With so many, those that have ended are forgotten.
     tidy_at: usize,
+    stands_still: bool,
+    /// How often it has stood still.
+    stands: u64,
+    /// The tasks that wait until it goes on.
+    standing: Vec<Waker>,
 }
 
 impl Life {
@@ -36,6 +45,46 @@ impl Life {
             std::mem::take(&mut state.tasks)
         };
         tasks.iter().for_each(AbortHandle::abort);
+    }
+
+    /// None of its tasks goes on until [`Life::go_on`]; what they wait for happens meanwhile, and time passes.
+    pub fn stand_still(&self) {
+        let mut state = self.state();
+        if !state.stands_still {
+            state.stands_still = true;
+            state.stands += 1;
+        }
+    }
+
+    /// All of its tasks go on.
+    pub fn go_on(&self) {
+        let standing = {
+            let mut state = self.state();
+            state.stands_still = false;
+            std::mem::take(&mut state.standing)
+        };
+        standing.into_iter().for_each(Waker::wake);
+    }
+
+    /// Does something as a part of this life: it stands still with it.
+    pub async fn live<F: Future>(&self, work: F) -> F::Output {
+        let mut work = pin!(work);
+        let mut stood = 0;
+        poll_fn(|context| match self.holds_up(&mut stood, context) {
+            true => Poll::Pending,
+            false => work.as_mut().poll(context),
+        })
+        .await
+    }
+
+    /// True while it stands still; then the task is woken when it goes on. `stood` is the task's own: for which stand it is to be woken.
+    fn holds_up(&self, stood: &mut u64, context: &Context<'_>) -> bool {
+        let mut state = self.state();
+        if state.stands_still && *stood != state.stands {
+            *stood = state.stands;
+            state.standing.push(context.waker().clone());
+        }
+        state.stands_still
     }
 
     /// True once it was ended.
@@ -64,6 +113,7 @@ impl Life {
 #[cfg(test)]
 mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::time::Duration;
 
     use tokio::sync::Notify;
 
@@ -120,6 +170,52 @@ mod tests {
         });
         assert!(task.await.is_err_and(|error| error.is_cancelled()));
         assert!(life.is_over() && went.load(Ordering::Relaxed) == 0);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_life_that_stands_still_goes_on_where_it_stood_and_time_has_passed() {
+        let (life, ticks) = (Life::new(), Arc::new(AtomicUsize::new(0)));
+        let tasks = Tasks::of(Some(life.clone()));
+        let start = tokio::time::Instant::now();
+        let counted = ticks.clone();
+        tasks.spawn(async move {
+            for second in 1..=10 {
+                tokio::time::sleep_until(start + Duration::from_secs(second)).await;
+                counted.fetch_add(1, Ordering::Relaxed);
+            }
+        });
+        let seen_at = async |millis| {
+            tokio::time::sleep_until(start + Duration::from_millis(millis)).await;
+            ticks.load(Ordering::Relaxed)
+        };
+        assert_eq!(seen_at(2_500).await, 2);
+        for (stops, goes) in [(2_500, 4_500), (4_600, 5_600)] {
+            let before = seen_at(stops).await;
+            life.stand_still();
+            assert_eq!(seen_at(goes).await, before, "it moved");
+            life.go_on();
+            assert_eq!(
+                seen_at(goes + 50).await,
+                goes as usize / 1_000,
+                "what was due meanwhile is done at once"
+            );
+        }
+        assert_eq!(seen_at(20_000).await, 10);
+    }
+
+    #[tokio::test]
+    async fn a_life_that_stands_still_can_be_ended() {
+        let (life, dropped) = (Life::new(), Arc::new(AtomicUsize::new(0)));
+        let tasks = Tasks::of(Some(life.clone()));
+        life.stand_still();
+        let held = Held(dropped.clone());
+        tasks.spawn(async move { drop(held) });
+        tokio::task::yield_now().await;
+        assert_eq!(dropped.load(Ordering::Relaxed), 0);
+        life.end();
+        tasks.close();
+        tasks.wait().await;
+        assert_eq!(dropped.load(Ordering::Relaxed), 1);
     }
 
     #[tokio::test]

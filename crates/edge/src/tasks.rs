@@ -1,4 +1,4 @@
-//! Tasks that somebody owns: who spawns here can wait for all of them, and a simulation can end all of them at once.
+//! Tasks that somebody owns: who spawns here can wait for all of them, and a simulation can end all of them at once, or hold them up.
 
 use std::future::Future;
 
@@ -32,10 +32,10 @@ impl Tasks {
         F: Future + Send + 'static,
         F::Output: Send + 'static,
     {
-        let handle = self.tracker.spawn(work);
-        if let Some(life) = &self.life {
-            life.take(handle.abort_handle());
-        }
+        let Some(life) = &self.life else { return self.tracker.spawn(work) };
+        let lived = life.clone();
+        let handle = self.tracker.spawn(async move { lived.live(work).await });
+        life.take(handle.abort_handle());
         handle
     }
 

@@ -115,6 +115,11 @@ impl Arriving {
         Ok(())
     }
 
+    /// True while a session has its place; false for one that a newer login has displaced, or whose node was taken for dead, though it may not know it yet.
+    pub async fn is_in_its_place(&self, session: &Session) -> Result<bool, PortError> {
+        self.bindings.holds(session).await
+    }
+
     /// Takes an ended session out of everything, and gives its place up.
     pub fn left(&self, session: &Arc<Session>) {
         if self.hub.remove(session) {

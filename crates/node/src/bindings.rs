@@ -119,6 +119,12 @@ impl Bindings {
         Ok(())
     }
 
+    /// True while the directory has a session in its place.
+    pub async fn holds(&self, session: &Session) -> Result<bool, PortError> {
+        let located = self.directory.locate(std::slice::from_ref(&session.user)).await?;
+        Ok(located.into_iter().flatten().any(|binding| binding.session == session.id))
+    }
+
     /// Gives the place of an ended session up, sooner or later.
     pub fn release(self: &Arc<Self>, session: &Arc<Session>) {
         self.begin(Chore::Release(session.clone()));

@@ -5,9 +5,9 @@
 //! | --- | --- | --- | --- |
 //! | `receipt_before_commit` | The receipt is given before the store is asked. | `dispatch/kept.rs` | `lost` |
 //! | `release_without_session` | Who leaves gives up whatever session holds the slot by then. | `bindings.rs` | `two_sessions` |
-//! | `no_order_check` | A message is pushed when it comes, whatever came before it. | `session/machine.rs` | `out_of_order` |
-//! | `no_deduplication` | What comes again is pushed again. | `session/machine.rs` | `twice_pushed` |
-//! | `post_without_catch_up` | What never came is not read from the store. | `session/machine.rs` | `holes` |
+//! | `no_order_check` | A message is pushed when it comes, whatever came before it. | `session/machine/showing.rs` | `out_of_order` |
+//! | `no_deduplication` | What comes again is pushed again. | `session/machine/showing.rs` | `twice_pushed` |
+//! | `post_without_catch_up` | What never came is not read from the store. | `session/machine/showing.rs` | `holes` |
 //! | `evict_by_user` | An eviction ends all sessions that the user has here. | `bindings.rs` | `wrongly_evicted` |
 //!
 //! Without the feature nothing of it is compiled.

@@ -107,6 +107,21 @@ impl Cluster {
         }
     }
 
+    /// Stops a node where it is, if it runs. Whatever ends it meanwhile ends that too.
+    pub fn stand_still(&self, node: usize) {
+        if let Some(process) = &self.place(node).process {
+            process.life.stand_still();
+        }
+    }
+
+    /// A node goes on, if it stands still.
+    pub fn go_on(&self, node: usize) {
+        let life = self.place(node).process.as_ref().map(|process| process.life.clone());
+        if let Some(life) = life {
+            life.go_on();
+        }
+    }
+
     /// Has a node crash when it next passes a point.
     pub fn arm(&self, node: usize, point: usize) {
         self.place(node).armed = Some(point);
@@ -191,21 +206,29 @@ impl Cluster {
         loop {
             let life = Life::new();
             self.change(node, |place| place.life = life.clone());
-            if let Some(started) = self.launch(node, &life).await {
-                tokio::select! {
-                    biased;
-                    () = process.drain.cancelled() => {
-                        started.drain().await;
-                        life.end();
-                        self.change(node, |place| (place.dialer, place.ended) = (None, true));
-                        return;
-                    }
-                    _ousted = started.ousted() => started.abandon().await,
-                }
-            }
+            let has_drained = life.live(self.lead(node, &process, &life)).await;
             life.end();
-            self.change(node, |place| place.dialer = None);
+            self.change(node, |place| (place.dialer, place.ended) = (None, has_drained));
+            if has_drained {
+                return;
+            }
             tokio::time::sleep(SUPERVISOR_WAIT).await;
+        }
+    }
+
+    /// One life of a node, from its start to its end. True when it was to drain.
+    async fn lead(&self, node: usize, process: &Process, life: &Life) -> bool {
+        let Some(started) = self.launch(node, life).await else { return false };
+        tokio::select! {
+            biased;
+            () = process.drain.cancelled() => {
+                started.drain().await;
+                true
+            }
+            _ousted = started.ousted() => {
+                started.abandon().await;
+                false
+            }
         }
     }
 

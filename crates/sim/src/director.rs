@@ -38,6 +38,7 @@ async fn begin(stage: &Arc<Stage>, number: usize, fault: Fault) -> Option<Snapsh
         Fault::Crash { node, .. } => cluster.crash(node),
         Fault::CrashAt { node, point } => cluster.arm(node, point),
         Fault::Drain { node } => cluster.drain(node).await,
+        Fault::StandStill { node } => cluster.stand_still(node),
         Fault::DirectoryWiped => seams.directory.wipe(),
         Fault::DirectoryFailsOver => return Some(seams.directory.snapshot()),
         fault => seams.weather.begin(number, fault),
@@ -50,6 +51,7 @@ async fn end(stage: &Arc<Stage>, number: usize, fault: Fault, snapshot: Option<S
     match fault {
         Fault::Crash { node, moves } => cluster.come_back(node, moves).await,
         Fault::Drain { node } => cluster.come_back(node, false).await,
+        Fault::StandStill { node } => cluster.go_on(node),
         Fault::CrashAt { node, .. } => {
             cluster.disarm(node);
             cluster.come_back(node, false).await;

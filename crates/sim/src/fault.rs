@@ -27,6 +27,11 @@ pub enum Fault {
         /// Which.
         node: usize,
     },
+    /// A node stands still as by `SIGSTOP`, and goes on at the end.
+    StandStill {
+        /// Which.
+        node: usize,
+    },
     /// The directory does not answer: what it was asked is carried out at the end, or never.
     DirectoryHangs {
         /// For whom.
@@ -104,6 +109,7 @@ impl Fault {
             Fault::Crash { .. } => "crash",
             Fault::CrashAt { .. } => "crash-at",
             Fault::Drain { .. } => "drain",
+            Fault::StandStill { .. } => "stand-still",
             Fault::DirectoryHangs { .. } => "directory-hangs",
             Fault::DirectoryAway { .. } => "directory-away",
             Fault::DirectoryFlaky { .. } => "directory-flaky",
@@ -129,6 +135,7 @@ impl fmt::Display for Fault {
         match self {
             Fault::Crash { node, moves: false }
             | Fault::Drain { node }
+            | Fault::StandStill { node }
             | Fault::BusRefuses { node }
             | Fault::InboxDead { node }
             | Fault::DirectoryHangs { node: Some(node) }

@@ -65,9 +65,17 @@ impl Plan {
         self.length.mul_f64(FAULTS_END)
     }
 
+    /// The same without a node that stands still.
+    #[must_use]
+    pub fn in_motion(mut self) -> Plan {
+        self.faults.retain(|planned| !matches!(planned.fault, Fault::StandStill { .. }));
+        self
+    }
+
     fn schedule(&self) -> Vec<Planned> {
         let mut faults = self.big();
         faults.extend(self.small());
+        faults.extend(self.stands());
         faults.sort_by_key(|planned| (planned.begin, planned.end));
         faults
     }
@@ -125,6 +133,23 @@ impl Plan {
             }
         }
         faults
+    }
+
+    /// Some node stands still now and then, whatever else is broken. Its dice are its own, so that all else of a seed stays as it was without it.
+    fn stands(&self) -> Vec<Planned> {
+        let dice = Dice::of(self.seed, "stands");
+        let mut faults = Vec::new();
+        let mut begin = self.length.mul_f64(QUIET_AT_FIRST) + dice.secs(0, 180);
+        loop {
+            // From less than anybody notices to longer than a lease, and than a client takes its line for dead.
+            let lasts = if dice.percent(50) { dice.ms(50, 6_000) } else { dice.secs(6, 60) };
+            let (fault, end) = (Fault::StandStill { node: dice.below(self.nodes) }, begin + lasts);
+            if end > self.faults_end() {
+                return faults;
+            }
+            faults.push(Planned { begin, end, fault });
+            begin = end + dice.secs(30, 240);
+        }
     }
 }
 

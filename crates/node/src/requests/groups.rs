@@ -1,6 +1,7 @@
 //! Joining and leaving groups, and telling of it: here at once, the other nodes by an envelope, the other members by a frame.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use ports::store::RosterChange;
 use tokio::time::Instant;
@@ -16,6 +17,9 @@ use crate::dispatch::{Outgoing, Whom};
 use crate::events::Event as Told;
 use crate::session::Session;
 use crate::session::event::Event;
+
+/// When a session whose place the directory does not know is to ask again: bindings are written again with the next renewal.
+const PLACE_RETRY: Duration = Duration::from_secs(2);
 
 impl Desk {
     pub(super) async fn join(
@@ -59,18 +63,30 @@ impl Desk {
         group: &GroupId,
         joins: bool,
     ) -> Result<(), Refusal> {
-        let (this, group) = (self.clone(), group.clone());
-        let (users, origin) = ([session.user.clone()], session.id);
+        let (this, group, session) = (self.clone(), group.clone(), session.clone());
         let changing = async move {
             let store = this.store()?;
+            this.must_be_in_its_place(&session).await?;
+            let users = [session.user.clone()];
             let change = match joins {
                 true => store.add_members(&group, &users, true).await,
                 false => store.remove_members(&group, &users).await,
             };
             let change = change.map_err(|error| this.dispatch.refusal(error))?;
-            this.members_changed(&group, &change, Some(origin)).await
+            this.members_changed(&group, &change, Some(session.id)).await
         };
         self.dispatch.to_its_end("a change of members did not come to its end", changing).await
+    }
+
+    /// What a client asked may have lain in its socket while this node stood still. It has gone elsewhere since, and may have changed its mind there:
+    /// a late `join` must not bring back who has left.
+    async fn must_be_in_its_place(&self, session: &Session) -> Result<(), Refusal> {
+        let is_there = self.arriving.is_in_its_place(session).await.map_err(|error| self.port(error))?;
+        let refusal = || {
+            let reason = "this session has lost its place, or is being given it back";
+            Refusal::retry_after(ErrorCode::Unavailable, reason, PLACE_RETRY)
+        };
+        if is_there { Ok(()) } else { Err(refusal()) }
     }
 
     fn may_join(&self, group: &GroupId) -> Result<(), Refusal> {

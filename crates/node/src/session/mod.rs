@@ -12,6 +12,7 @@ pub mod event;
 pub mod machine;
 mod rate;
 mod reads;
+mod refusals;
 pub mod send_queue;
 mod socket;
 pub mod tracks;

@@ -2,11 +2,12 @@
 
 use serde_json::value::RawValue;
 use wire::id::MessageId;
-use wire::{Message, Target};
+use wire::{ErrorCode, Message, Target};
 
-use super::super::codec::Fault;
-use super::super::event::{CaughtUp, Effect, Effects, Event};
 use super::*;
+use crate::parcel::Parcel;
+use crate::session::codec::{Fault, Incoming};
+use crate::session::event::CaughtUp;
 
 const USER: &str = "2";
 
