@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use ports::Directory;
 use serde_json::json;
 use testkit::poll;
 
@@ -112,6 +113,28 @@ async fn who_stays_in_a_group_that_thousands_leave_at_once_is_not_told_and_not_c
     assert_eq!(http.put("/api/v1/groups/g", &json!({"members": ["1"]})).await.status, 200);
     assert_eq!(http.put("/api/v1/groups/g", &json!({"members": ["1", "2"]})).await.status, 200);
     assert_eq!(one.expect_type("members").await["joined"], json!(["2"]), "the group is small again");
+}
+
+#[tokio::test]
+async fn a_join_or_leave_of_a_session_that_has_lost_its_place_changes_nothing() {
+    // As on a node that stood still: what it reads of a client now was asked before that client logged in elsewhere.
+    let cluster = Setup::of(2).start().await;
+    let http = cluster.http(1);
+    http.put("/api/v1/groups/left", &json!({"members": ["2"]})).await;
+    http.put("/api/v1/groups/joined", &json!({"members": ["1", "2"]})).await;
+    let mut one = cluster.client(0, "1").await;
+    for binding in cluster.bindings("1").await {
+        cluster.directory.release(&binding.user, &binding.slot, binding.session).await.unwrap();
+    }
+    for (verb, group) in [("join", "left"), ("leave", "joined")] {
+        let refused = one.request(json!({"type": verb, "group": group})).await;
+        assert_eq!(refused["code"], "unavailable", "{refused}");
+        assert!(refused["retry_ms"].as_u64().is_some_and(|wait| wait > 0), "{refused}");
+    }
+    let members =
+        async |group| http.get(&format!("/api/v1/groups/{group}/members")).await.json()["members"].clone();
+    assert_eq!(members("left").await, json!(["2"]));
+    assert_eq!(members("joined").await, json!(["1", "2"]));
 }
 
 #[tokio::test]
