@@ -130,7 +130,7 @@ impl Opening {
     /// A welcomed session that has said what it holds; `None` where it is refused or lost.
     async fn open(self) -> Option<Session> {
         // What is opened is written down as opened, and from there on nothing is given up without a word.
-        let (socket, welcome) = timeout(OPEN_DEADLINE, self.welcomed()).await.ok().flatten()?;
+        let (socket, welcome) = self.welcomed().await?;
         let session = text_of(&welcome, "session");
         self.facts.record(Fact::Opened {
             user: self.user.clone(),
@@ -166,10 +166,20 @@ impl Opening {
 
     /// A socket on which `welcome` came, and that.
     async fn welcomed(&self) -> Option<(RawClient, Value)> {
+        let (user, device) = (self.user.clone(), self.device.to_owned());
+        self.facts.record(Fact::Arriving { user: user.clone(), device: device.clone() });
+        let began = Instant::now();
+        let welcomed = timeout(OPEN_DEADLINE, self.try_to_come_in()).await.ok().flatten();
+        if welcomed.is_none() {
+            let waited_ms = began.elapsed().as_millis() as u64;
+            self.facts.record(Fact::InVain { user, device, waited_ms });
+        }
+        welcomed
+    }
+
+    async fn try_to_come_in(&self) -> Option<(RawClient, Value)> {
         let resume = if self.have.is_some() { "&resume=1" } else { "" };
         let url = format!("ws://{}/ws/{}?device={}{resume}", self.door, self.user, self.device);
-        let (user, device) = (self.user.clone(), self.device.to_owned());
-        self.facts.record(Fact::Arriving { user, device });
         let opened = RawClient::try_open(&url, |handshake| handshake.protocols("trunkline.v1")).await;
         let mut socket = match opened {
             Ok(Ok((socket, _))) => socket,

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use testkit::judge::{Fact, Payload};
+use tokio::time::Instant;
 
 use super::line::Line;
 use super::memory::Memory;
@@ -98,7 +99,12 @@ impl Device {
         let resume = if resumes { "&resume=1" } else { "" };
         let path = format!("/ws/{}?device={}{resume}", self.user, self.name);
         self.note(Fact::Arriving { user: self.user.clone(), device: self.name.clone() });
-        let (line, welcome) = Line::open(&self.stage, node, &path, "trunkline.v1").await?;
+        let began = Instant::now();
+        let Some((line, welcome)) = Line::open(&self.stage, node, &path, "trunkline.v1").await else {
+            let waited_ms = began.elapsed().as_millis() as u64;
+            self.note(Fact::InVain { user: self.user.clone(), device: self.name.clone(), waited_ms });
+            return None;
+        };
         Some(Sitting::begin(self, line, &welcome, resumes))
     }
 

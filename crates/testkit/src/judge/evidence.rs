@@ -95,7 +95,9 @@ impl Case<'_> {
             Fact::Opened { session, .. } | Fact::Closed { session, .. } => {
                 sessions.contains(&session.as_str())
             }
-            Fact::Arriving { user: of, .. } | Fact::CaughtUp { user: of } => of == user,
+            Fact::Arriving { user: of, .. } | Fact::InVain { user: of, .. } | Fact::CaughtUp { user: of } => {
+                of == user
+            }
             Fact::Fault { .. } => true,
             _ => false,
         };

@@ -62,6 +62,8 @@ pub enum Fact {
     Read { user: String, conversation: String, seq: u64 },
     /// A client is about to connect.
     Arriving { user: String, device: String },
+    /// It has given up, or was turned away, before it heard `welcome`.
+    InVain { user: String, device: String, waited_ms: u64 },
     /// A client has heard `welcome`.
     Opened { user: String, session: String, device: String, node: Option<String>, resumed: bool },
     /// A client's session is over: the `code` of the Close frame, or 1006 where there was none. Also when the client itself went.

@@ -458,6 +458,20 @@ fn a_login_that_vanished_before_its_welcome_may_have_taken_the_place() {
     assert!(!log.judged().caught_by().contains(&Check::WronglyEvicted), "{}", log.judged());
 }
 
+/// Found by the simulator, seed 2373: a login that a node worked off which had stood still.
+#[test]
+fn a_login_that_has_waited_long_and_in_vain_may_have_taken_the_place() {
+    let in_vain = |waited_ms| Fact::InVain { user: text("3"), device: text("web"), waited_ms };
+    let log = || Log::correct().instead(&closed("3a", 1001), closed("3a", 4500));
+    let closed_ms =
+        log().0.iter().find(|(_, fact)| *fact == closed("3a", 4500)).map_or(0, |(at_ms, _)| *at_ms);
+    let after = closed_ms + 2_000;
+    let waited = log().with(after, in_vain(20_000));
+    assert!(!waited.judged().caught_by().contains(&Check::WronglyEvicted), "{}", waited.judged());
+    // One that set out after it was closed has taken nothing from it.
+    log().with(after, in_vain(1_000)).is_caught_by(Check::WronglyEvicted);
+}
+
 #[test]
 fn of_logins_that_race_the_winner_may_hear_its_welcome_last() {
     let race = [(27_000, arriving("2d", "web")), (27_000, arriving("2e", "web"))];

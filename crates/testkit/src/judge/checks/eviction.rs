@@ -10,10 +10,11 @@ use super::sessions::{by_slot, slot};
 
 /// Every session that ended with 4500 had another login of its slot come after it, or beside it and outlive it.
 pub(super) fn wrongly_evicted(case: &Case<'_>) -> Vec<Finding> {
-    let arrivals = arrivals(case);
+    let (arrivals, in_vain) = (arrivals(case), in_vain(case));
     let mut findings = Vec::new();
     for (slot, sessions) in by_slot(case) {
         let logins = arrivals.get(&slot).map_or(&[][..], Vec::as_slice);
+        let in_vain = in_vain.get(&slot).map_or(&[][..], Vec::as_slice);
         for (name, session) in &sessions {
             let Some((closed_us, EVICTED)) = session.closed else { continue };
             let mut others = sessions.iter().filter(|(other, _)| other != name).map(|(_, other)| *other);
@@ -21,7 +22,10 @@ pub(super) fn wrongly_evicted(case: &Case<'_>) -> Vec<Finding> {
             let set_out_us = set_out_us.unwrap_or(session.opened_us);
             let lately_us = session.opened_us.saturating_sub(micros(case.bounds.answer.within));
             let replaced = others.any(|other| took_its_place(session, set_out_us, closed_us, other));
-            if !replaced && !perhaps_unseen(lately_us.min(set_out_us), closed_us, &sessions, logins) {
+            let unseen = || perhaps_unseen(lately_us.min(set_out_us), closed_us, &sessions, logins);
+            // Where a node stands still, a login can take long; it may have been carried out while its client still waited.
+            let waited = || in_vain.iter().any(|(since, until)| *since <= closed_us && *until >= set_out_us);
+            if !replaced && !unseen() && !waited() {
                 let what =
                     format!("session {name} was told that it is replaced, and no other login took its place");
                 findings.push(case.about_sessions(Check::WronglyEvicted, session.user, &[name], what));
@@ -53,6 +57,19 @@ fn perhaps_unseen(lately_us: u64, closed_us: u64, sessions: &[(&str, &Session<'_
         let opened = sessions.iter().filter(|(_, other)| span.contains(&other.opened_us)).count();
         arrived > opened
     })
+}
+
+/// From when to when somebody has waited for each slot, and heard no `welcome`.
+fn in_vain<'a>(case: &Case<'a>) -> BTreeMap<(&'a str, &'a str), Vec<(u64, u64)>> {
+    let mut in_vain: BTreeMap<(&'a str, &'a str), Vec<(u64, u64)>> = BTreeMap::new();
+    for Entry { at_us, fact } in case.entries {
+        if let Fact::InVain { user, device, waited_ms } = fact
+            && let Some(slot) = slot(case, user, device)
+        {
+            in_vain.entry(slot).or_default().push((at_us.saturating_sub(waited_ms * 1_000), *at_us));
+        }
+    }
+    in_vain
 }
 
 /// When somebody set out for each slot.
