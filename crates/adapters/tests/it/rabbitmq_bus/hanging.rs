@@ -12,6 +12,9 @@ use wire::envelope::Lane;
 
 use super::{PATIENCE, at, body, boot, options, to_node};
 
+/// How long a busy machine may be about to wake us up.
+const SLACK: Duration = Duration::from_secs(1);
+
 pub(crate) async fn a_broker_without_memory_fails_posts_in_time_and_still_opens_inboxes(server: &RabbitMq) {
     let bus = RabbitMqBus::new(options(server));
     let node = boot("blocked");
@@ -22,7 +25,7 @@ pub(crate) async fn a_broker_without_memory_fails_posts_in_time_and_still_opens_
     // The first that it does not take is what makes it say so.
     let started = Instant::now();
     let results = bus.post(vec![to_node(&node, Lane::Single, "k", "during")]).await;
-    assert!(started.elapsed() <= POST_LIMIT, "{:?}", started.elapsed());
+    assert!(started.elapsed() <= POST_LIMIT + SLACK, "{:?}", started.elapsed());
     let error = results[0].as_ref().unwrap_err();
     assert!(matches!(error.retry, Retry::After(_)), "{}", error.chain());
     assert!(error.chain().contains("takes nothing") && error.chain().contains("memory"), "{}", error.chain());
@@ -50,7 +53,7 @@ pub(crate) async fn a_broker_that_hangs_fails_posts_in_time_and_is_used_again_la
     poll::until("posts fail, each in time", PATIENCE, async || {
         let started = Instant::now();
         let results = bus.post(vec![to_node(&node, Lane::Control, "k", "hung")]).await;
-        assert!(started.elapsed() <= POST_LIMIT, "{:?}", started.elapsed());
+        assert!(started.elapsed() <= POST_LIMIT + SLACK, "{:?}", started.elapsed());
         match &results[0] {
             Ok(()) => Err("taken"),
             Err(error) => {

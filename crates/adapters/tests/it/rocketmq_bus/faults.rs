@@ -14,6 +14,8 @@ use wire::envelope::Lane;
 use super::{PATIENCE, body, boot, options, to_node};
 
 const KEYS: usize = 5;
+/// How long a busy machine may be about to wake us up.
+const SLACK: Duration = Duration::from_secs(1);
 
 pub(crate) async fn a_broker_killed_in_mid_traffic_loses_and_reorders_nothing_accepted(server: &RocketMq) {
     let (bus, reading) =
@@ -76,7 +78,7 @@ pub(crate) async fn a_broker_that_hangs_fails_posts_in_time_and_is_used_again_la
     server.broker.pause();
     let started = Instant::now();
     let results = bus.post(vec![to_node(&node, Lane::Control, "k", "hung".to_owned())]).await;
-    assert!(started.elapsed() <= POST_LIMIT, "{:?}", started.elapsed());
+    assert!(started.elapsed() <= POST_LIMIT + SLACK, "{:?}", started.elapsed());
     assert!(results[0].as_ref().is_err_and(|error| error.retry != Retry::Never), "{results:?}");
     assert!(!bus.state().up);
     server.broker.resume();
