@@ -102,7 +102,7 @@ fn the_same_seed_twice_gives_the_same_facts_byte_for_byte() {
 }
 
 /// Seeds beyond those above that once found something: with nodes that stand still, or without as it was before there were any; and what.
-const FOUND: [(u64, Stands, &str); 3] = [
+const FOUND: [(u64, Stands, &str); 4] = [
     (
         418,
         Stands::Never,
@@ -114,6 +114,7 @@ const FOUND: [(u64, Stands, &str); 3] = [
         "the judge took somebody for a member who joined in the moment in which a message was sent",
     ),
     (2373, Stands::Now, "the judge did not know of a login that had waited long at a node that stood still"),
+    (3049, Stands::Now, "nor of one that still waited"),
 ];
 
 /// Whether nodes stand still.

@@ -472,6 +472,19 @@ fn a_login_that_has_waited_long_and_in_vain_may_have_taken_the_place() {
     log().with(after, in_vain(1_000)).is_caught_by(Check::WronglyEvicted);
 }
 
+/// Found by the simulator, seed 3049: the same, but it hears its welcome in the end.
+#[test]
+fn a_login_that_still_waits_may_have_taken_the_place_of_one_that_set_out_long_after_it() {
+    let (closes_ms, opens_ms) = (60_000, 60_100);
+    let log = Log::correct()
+        .with(30_000, arriving("2e", "ios"))
+        .with(55_000, arriving("2d", "ios"))
+        .with(55_100, opened("2d", "ios", true))
+        .with(closes_ms, closed("2d", 4500));
+    let log = log.with(opens_ms, opened("2e", "ios", true));
+    assert!(!log.judged().caught_by().contains(&Check::WronglyEvicted), "{}", log.judged());
+}
+
 #[test]
 fn of_logins_that_race_the_winner_may_hear_its_welcome_last() {
     let race = [(27_000, arriving("2d", "web")), (27_000, arriving("2e", "web"))];

@@ -8,24 +8,30 @@ use super::super::verdict::{Check, EVICTED, Finding};
 use super::super::weather::micros;
 use super::sessions::{by_slot, slot};
 
+/// What is known of the logins to one slot.
+#[derive(Default)]
+struct Logins {
+    /// When somebody set out.
+    arrivals: Vec<u64>,
+    /// From when to when somebody has waited, and heard no `welcome`.
+    in_vain: Vec<(u64, u64)>,
+}
+
 /// Every session that ended with 4500 had another login of its slot come after it, or beside it and outlive it.
 pub(super) fn wrongly_evicted(case: &Case<'_>) -> Vec<Finding> {
-    let (arrivals, in_vain) = (arrivals(case), in_vain(case));
+    let (all, none) = (logins(case), Logins::default());
     let mut findings = Vec::new();
     for (slot, sessions) in by_slot(case) {
-        let logins = arrivals.get(&slot).map_or(&[][..], Vec::as_slice);
-        let in_vain = in_vain.get(&slot).map_or(&[][..], Vec::as_slice);
+        let logins = all.get(&slot).unwrap_or(&none);
         for (name, session) in &sessions {
             let Some((closed_us, EVICTED)) = session.closed else { continue };
             let mut others = sessions.iter().filter(|(other, _)| other != name).map(|(_, other)| *other);
-            let set_out_us = logins.iter().rfind(|&&at_us| at_us <= session.opened_us).copied();
+            let set_out_us = logins.arrivals.iter().rfind(|&&at_us| at_us <= session.opened_us).copied();
             let set_out_us = set_out_us.unwrap_or(session.opened_us);
             let lately_us = session.opened_us.saturating_sub(micros(case.bounds.answer.within));
             let replaced = others.any(|other| took_its_place(session, set_out_us, closed_us, other));
-            let unseen = || perhaps_unseen(lately_us.min(set_out_us), closed_us, &sessions, logins);
-            // Where a node stands still, a login can take long; it may have been carried out while its client still waited.
-            let waited = || in_vain.iter().any(|(since, until)| *since <= closed_us && *until >= set_out_us);
-            if !replaced && !unseen() && !waited() {
+            let unseen = || logins.perhaps_unseen(lately_us.min(set_out_us), closed_us, &sessions);
+            if !replaced && !unseen() && !logins.is_one_waiting(set_out_us, closed_us, &sessions) {
                 let what =
                     format!("session {name} was told that it is replaced, and no other login took its place");
                 findings.push(case.about_sessions(Check::WronglyEvicted, session.user, &[name], what));
@@ -44,43 +50,46 @@ fn took_its_place(session: &Session<'_>, set_out_us: u64, closed_us: u64, other:
     since_it_set_out || (beside && outlives)
 }
 
-/// A login may have taken the place and vanished before anybody heard a `welcome`.
-///
-/// That shows by more arrivals than sessions since some moment: that of an arrival since shortly before this one was opened, or since it set out.
-/// So does one whose `welcome` is still to come. One moment is not enough: at any of them a session may open that set out before it.
-fn perhaps_unseen(lately_us: u64, closed_us: u64, sessions: &[(&str, &Session<'_>)], logins: &[u64]) -> bool {
-    let mut lately = logins.iter().filter(|at_us| (lately_us..=closed_us).contains(at_us));
-    lately.any(|&since_us| {
-        let span = since_us..=closed_us;
-        let arrived = logins.iter().filter(|at_us| span.contains(at_us)).count();
-        // Of logins that race, the one that wins may hear its welcome only after this one has heard that it lost.
-        let opened = sessions.iter().filter(|(_, other)| span.contains(&other.opened_us)).count();
-        arrived > opened
-    })
+impl Logins {
+    /// A login may have taken the place and vanished before anybody heard a `welcome`.
+    ///
+    /// That shows by more arrivals than sessions since some moment: that of an arrival since shortly before this one was opened, or since it set out.
+    /// So does one whose `welcome` is still to come. One moment is not enough: at any of them a session may open that set out before it.
+    fn perhaps_unseen(&self, lately_us: u64, closed_us: u64, sessions: &[(&str, &Session<'_>)]) -> bool {
+        let mut lately = self.arrivals.iter().filter(|at_us| (lately_us..=closed_us).contains(at_us));
+        lately.any(|&since_us| {
+            let span = since_us..=closed_us;
+            let arrived = self.arrivals.iter().filter(|at_us| span.contains(at_us)).count();
+            // Of logins that race, the one that wins may hear its welcome only after this one has heard that it lost.
+            let opened = sessions.iter().filter(|(_, other)| span.contains(&other.opened_us)).count();
+            arrived > opened
+        })
+    }
+
+    /// Where a node stands still, a login can take long, and may be carried out at any moment at which its client still waits.
+    fn is_one_waiting(&self, set_out_us: u64, closed_us: u64, sessions: &[(&str, &Session<'_>)]) -> bool {
+        let has_waited =
+            self.in_vain.iter().any(|(since, until)| *since <= closed_us && *until >= set_out_us);
+        let arrived = self.arrivals.iter().filter(|at_us| **at_us <= closed_us).count();
+        let opened = sessions.iter().filter(|(_, other)| other.opened_us <= closed_us).count();
+        let gave_up = self.in_vain.iter().filter(|(_, until)| *until <= closed_us).count();
+        has_waited || arrived > opened + gave_up
+    }
 }
 
-/// From when to when somebody has waited for each slot, and heard no `welcome`.
-fn in_vain<'a>(case: &Case<'a>) -> BTreeMap<(&'a str, &'a str), Vec<(u64, u64)>> {
-    let mut in_vain: BTreeMap<(&'a str, &'a str), Vec<(u64, u64)>> = BTreeMap::new();
+/// The logins to each slot.
+fn logins<'a>(case: &Case<'a>) -> BTreeMap<(&'a str, &'a str), Logins> {
+    let mut logins: BTreeMap<(&'a str, &'a str), Logins> = BTreeMap::new();
     for Entry { at_us, fact } in case.entries {
-        if let Fact::InVain { user, device, waited_ms } = fact
-            && let Some(slot) = slot(case, user, device)
-        {
-            in_vain.entry(slot).or_default().push((at_us.saturating_sub(waited_ms * 1_000), *at_us));
+        let (Fact::Arriving { user, device } | Fact::InVain { user, device, .. }) = fact else { continue };
+        let Some(slot) = slot(case, user, device) else { continue };
+        let logins = logins.entry(slot).or_default();
+        match fact {
+            Fact::InVain { waited_ms, .. } => {
+                logins.in_vain.push((at_us.saturating_sub(waited_ms * 1_000), *at_us));
+            }
+            _ => logins.arrivals.push(*at_us),
         }
     }
-    in_vain
-}
-
-/// When somebody set out for each slot.
-fn arrivals<'a>(case: &Case<'a>) -> BTreeMap<(&'a str, &'a str), Vec<u64>> {
-    let mut arrivals: BTreeMap<(&'a str, &'a str), Vec<u64>> = BTreeMap::new();
-    for Entry { at_us, fact } in case.entries {
-        if let Fact::Arriving { user, device } = fact
-            && let Some(slot) = slot(case, user, device)
-        {
-            arrivals.entry(slot).or_default().push(*at_us);
-        }
-    }
-    arrivals
+    logins
 }
