@@ -1,6 +1,6 @@
 //! What CI checks besides the tests: formatting, clippy, and the rules of the house that no compiler knows.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use crate::shell::{Done, Problem, cargo, cargo_program, root};
@@ -24,7 +24,7 @@ const EDGES: [(&str, &[&str], &[&str]); 13] = [
 
 /// Runs all checks.
 pub fn run() -> Done {
-    let problems: Vec<String> = edges()?.into_iter().chain(files_without_a_purpose()?).collect();
+    let problems = [edges()?, files_without_a_purpose()?, files_that_nothing_names()?].concat();
     if !problems.is_empty() {
         return Err(Problem(problems.join("\n")));
     }
@@ -69,18 +69,66 @@ fn ours_in(manifest: &str) -> BTreeSet<String> {
 
 /// Source files that do not open with what they are for.
 fn files_without_a_purpose() -> Result<Vec<String>, Problem> {
+    let mut problems = Vec::new();
+    for file in sources()? {
+        if !read(&file)?.starts_with("//!") {
+            problems.push(format!("{} does not open with what it is for", shown(&file)));
+        }
+    }
+    Ok(problems)
+}
+
+/// Source files that are no module of anything: nobody compiles them, so tests in them never fail.
+fn files_that_nothing_names() -> Result<Vec<String>, Problem> {
+    let mut texts: BTreeMap<PathBuf, String> = BTreeMap::new();
+    for file in sources()? {
+        let text = read(&file)?;
+        texts.insert(file, text);
+    }
+    let lost = texts.keys().filter(|file| !is_compiled(file, &texts));
+    Ok(lost.map(|file| format!("{} is no module of anything", shown(file))).collect())
+}
+
+/// Whether a file is one that Cargo takes by itself, or a module of one of `texts`.
+fn is_compiled(file: &Path, texts: &BTreeMap<PathBuf, String>) -> bool {
+    fn text_of(part: Option<&std::ffi::OsStr>) -> &str {
+        part.and_then(|part| part.to_str()).unwrap_or_default()
+    }
+    let (Some(folder), stem) = (file.parent(), text_of(file.file_stem())) else { return true };
+    // Each file in such a folder is a program, or the tests, of its own.
+    let is_cargos = |folder: &Path| {
+        let is_beside_manifest = folder.parent().is_some_and(|above| above.join("Cargo.toml").exists());
+        folder.ends_with("src/bin") || (is_beside_manifest && !folder.ends_with("src"))
+    };
+    if is_cargos(folder) || matches!(stem, "main" | "lib") {
+        return true;
+    }
+    let (module, house) = match folder.parent() {
+        Some(above) if stem == "mod" => (text_of(folder.file_name()), above),
+        _ => (stem, folder),
+    };
+    // It is named by the file of the folder that it is in, or by one beside it that gives its path.
+    let (named, placed) = (format!("mod {module};"), format!("\"{stem}.rs\""));
+    texts.iter().any(|(other, text)| {
+        let is_of_house = other.parent() == Some(house)
+            && (is_cargos(house) || matches!(text_of(other.file_stem()), "mod" | "lib" | "main"));
+        let is_house = *other == house.with_extension("rs");
+        ((is_of_house || is_house) && text.contains(&named))
+            || (other.parent() == Some(folder) && text.contains(&placed))
+    })
+}
+
+/// All source files of ours.
+fn sources() -> Result<Vec<PathBuf>, Problem> {
     let mut files = Vec::new();
     for folder in ["crates", "fuzz", "xtask"] {
         gather(&root().join(folder), &mut files)?;
     }
-    let mut problems = Vec::new();
-    for file in files {
-        if !read(&file)?.starts_with("//!") {
-            let shown = file.strip_prefix(root()).unwrap_or(&file).display().to_string();
-            problems.push(format!("{shown} does not open with what it is for"));
-        }
-    }
-    Ok(problems)
+    Ok(files)
+}
+
+fn shown(file: &Path) -> std::path::Display<'_> {
+    file.strip_prefix(root()).unwrap_or(file).display()
 }
 
 fn gather(folder: &Path, files: &mut Vec<PathBuf>) -> Done {
@@ -107,6 +155,11 @@ mod tests {
     #[test]
     fn the_crates_depend_on_each_other_as_the_house_is_drawn() {
         assert_eq!(edges().map_err(|problem| problem.0), Ok(Vec::new()));
+    }
+
+    #[test]
+    fn every_file_is_compiled() {
+        assert_eq!(files_that_nothing_names().map_err(|problem| problem.0), Ok(Vec::new()));
     }
 
     #[test]

@@ -7,6 +7,7 @@
 mod requests;
 mod resuming;
 mod showing;
+
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -265,3 +266,6 @@ impl Machine {
 fn push(payload: &Bytes) -> Effects {
     smallvec![Effect::Push(text_frame(payload))]
 }
+
+#[cfg(test)]
+mod tests;

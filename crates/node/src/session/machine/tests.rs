@@ -1,8 +1,10 @@
 //! What a session decides, event by event.
 
+use std::time::Duration;
+
 use serde_json::value::RawValue;
 use wire::id::MessageId;
-use wire::{ErrorCode, Message, Target};
+use wire::{Message, Target};
 
 use super::*;
 use crate::parcel::Parcel;
