@@ -24,9 +24,7 @@ struct State {
     /// With so many, those that have ended are forgotten.
     tidy_at: usize,
     stands_still: bool,
-    /// How often it has stood still.
-    stands: u64,
-    /// The tasks that wait until it goes on.
+    /// Who waits until it goes on; whoever was woken meanwhile, more than once.
     standing: Vec<Waker>,
 }
 
@@ -49,11 +47,7 @@ impl Life {
 
     /// None of its tasks goes on until [`Life::go_on`]; what they wait for happens meanwhile, and time passes.
     pub fn stand_still(&self) {
-        let mut state = self.state();
-        if !state.stands_still {
-            state.stands_still = true;
-            state.stands += 1;
-        }
+        self.state().stands_still = true;
     }
 
     /// All of its tasks go on.
@@ -66,22 +60,20 @@ impl Life {
         standing.into_iter().for_each(Waker::wake);
     }
 
-    /// Does something as a part of this life: it stands still with it.
+    /// Does something that stands still with this life. It does not end with it, unless it is in a task of it.
     pub async fn live<F: Future>(&self, work: F) -> F::Output {
         let mut work = pin!(work);
-        let mut stood = 0;
-        poll_fn(|context| match self.holds_up(&mut stood, context) {
+        poll_fn(|context| match self.holds_up(context) {
             true => Poll::Pending,
             false => work.as_mut().poll(context),
         })
         .await
     }
 
-    /// True while it stands still; then the task is woken when it goes on. `stood` is the task's own: for which stand it is to be woken.
-    fn holds_up(&self, stood: &mut u64, context: &Context<'_>) -> bool {
+    /// True while it stands still; then whoever asks is woken when it goes on.
+    fn holds_up(&self, context: &Context<'_>) -> bool {
         let mut state = self.state();
-        if state.stands_still && *stood != state.stands {
-            *stood = state.stands;
+        if state.stands_still {
             state.standing.push(context.waker().clone());
         }
         state.stands_still

@@ -35,7 +35,7 @@ pub enum ErrorCode {
     Internal,
     /// Needs a store, and this cluster keeps nothing.
     NoStore,
-    /// Something behind the node does not answer.
+    /// Something behind the node does not answer, or the place of this session is not known there.
     Unavailable,
     /// The node is leaving.
     Draining,

@@ -275,7 +275,7 @@ mod tests {
         };
         tokio::select! {
             all = timeout(Duration::from_secs(30), async { tokio::join!(writing, reading) }) => assert!(all.is_ok()),
-            () = carrying => {}
+            () = carrying => unreachable!("it carries for ever"),
         }
         assert_eq!(relay.to_client.carried, TOO_MUCH as u64);
         assert_eq!((relay.state(), relay.to_client.kept.len()), (State::Steady, 0));

@@ -1,7 +1,6 @@
 //! Joining and leaving groups, and telling of it: here at once, the other nodes by an envelope, the other members by a frame.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use ports::store::RosterChange;
 use tokio::time::Instant;
@@ -17,9 +16,6 @@ use crate::dispatch::{Outgoing, Whom};
 use crate::events::Event as Told;
 use crate::session::Session;
 use crate::session::event::Event;
-
-/// When a session whose place the directory does not know is to ask again: bindings are written again with the next renewal.
-const PLACE_RETRY: Duration = Duration::from_secs(2);
 
 impl Desk {
     pub(super) async fn join(
@@ -84,7 +80,8 @@ impl Desk {
         let is_there = self.arriving.is_in_its_place(session).await.map_err(|error| self.port(error))?;
         let refusal = || {
             let reason = "this session has lost its place, or is being given it back";
-            Refusal::retry_after(ErrorCode::Unavailable, reason, PLACE_RETRY)
+            // Bindings that were lost are written again with the next renewal.
+            Refusal::retry_after(ErrorCode::Unavailable, reason, self.config.lease.renew)
         };
         if is_there { Ok(()) } else { Err(refusal()) }
     }

@@ -117,7 +117,7 @@ async fn who_stays_in_a_group_that_thousands_leave_at_once_is_not_told_and_not_c
 
 #[tokio::test]
 async fn a_join_or_leave_of_a_session_that_has_lost_its_place_changes_nothing() {
-    // As on a node that stood still: what it reads of a client now was asked before that client logged in elsewhere.
+    // As on a node that stood still and was taken for dead: what it reads now was asked long ago.
     let cluster = Setup::of(2).start().await;
     let http = cluster.http(1);
     http.put("/api/v1/groups/left", &json!({"members": ["2"]})).await;

@@ -60,9 +60,9 @@ pub enum Fact {
     Behind { user: String, session: String, conversation: String, after: u64, head: u64 },
     /// A client is about to say that its person has read up to `seq`.
     Read { user: String, conversation: String, seq: u64 },
-    /// A client is about to connect.
+    /// A client is about to connect. Each of these is followed by [`Fact::Opened`] or [`Fact::InVain`].
     Arriving { user: String, device: String },
-    /// It has given up, or was turned away, before it heard `welcome`.
+    /// A client has given up, or was turned away, before it heard `welcome`.
     InVain { user: String, device: String, waited_ms: u64 },
     /// A client has heard `welcome`.
     Opened { user: String, session: String, device: String, node: Option<String>, resumed: bool },

@@ -205,7 +205,7 @@ impl Link {
             return Poll::Ready(match ready!(notices.as_mut().poll_next(context)) {
                 Some(lapin::Event::ConnectionBlocked(why)) => Ok(Notice::Blocked(why)),
                 Some(lapin::Event::ConnectionUnblocked) => Ok(Notice::Unblocked),
-                // The end of a channel before this one: it may be told after the new one is open.
+                // The end of a channel before this one: nobody has read it meanwhile.
                 Some(lapin::Event::Error(error))
                     if error.is_amqp_soft_error() && self.channel.status().connected() =>
                 {

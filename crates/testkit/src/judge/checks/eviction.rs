@@ -31,7 +31,7 @@ pub(super) fn wrongly_evicted(case: &Case<'_>) -> Vec<Finding> {
             let lately_us = session.opened_us.saturating_sub(micros(case.bounds.answer.within));
             let replaced = others.any(|other| took_its_place(session, set_out_us, closed_us, other));
             let unseen = || logins.perhaps_unseen(lately_us.min(set_out_us), closed_us, &sessions);
-            if !replaced && !unseen() && !logins.is_one_waiting(set_out_us, closed_us, &sessions) {
+            if !replaced && !unseen() && !logins.has_one_waited(set_out_us, closed_us, &sessions) {
                 let what =
                     format!("session {name} was told that it is replaced, and no other login took its place");
                 findings.push(case.about_sessions(Check::WronglyEvicted, session.user, &[name], what));
@@ -66,14 +66,13 @@ impl Logins {
         })
     }
 
-    /// Where a node stands still, a login can take long, and may be carried out at any moment at which its client still waits.
-    fn is_one_waiting(&self, set_out_us: u64, closed_us: u64, sessions: &[(&str, &Session<'_>)]) -> bool {
-        let has_waited =
-            self.in_vain.iter().any(|(since, until)| *since <= closed_us && *until >= set_out_us);
+    /// Where a node stands still, a login can take long: one whose client has waited meanwhile, or still does, may have been carried out.
+    fn has_one_waited(&self, set_out_us: u64, closed_us: u64, sessions: &[(&str, &Session<'_>)]) -> bool {
+        let in_vain = self.in_vain.iter().any(|(since, until)| *since <= closed_us && *until >= set_out_us);
         let arrived = self.arrivals.iter().filter(|at_us| **at_us <= closed_us).count();
         let opened = sessions.iter().filter(|(_, other)| other.opened_us <= closed_us).count();
         let gave_up = self.in_vain.iter().filter(|(_, until)| *until <= closed_us).count();
-        has_waited || arrived > opened + gave_up
+        in_vain || arrived > opened + gave_up
     }
 }
 
