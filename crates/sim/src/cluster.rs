@@ -206,7 +206,8 @@ impl Cluster {
         loop {
             let life = Life::new();
             self.change(node, |place| place.life = life.clone());
-            let has_drained = life.live(self.lead(node, &process, &life)).await;
+            // Boxed, because it is large.
+            let has_drained = life.live(Box::pin(self.lead(node, &process, &life))).await;
             life.end();
             self.change(node, |place| (place.dialer, place.ended) = (None, has_drained));
             if has_drained {
