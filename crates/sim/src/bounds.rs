@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use testkit::judge::{Bounds, Least, Patience, Slot};
+use wire::policy::DevicePolicy;
 
 use crate::plan::Plan;
 use crate::settings::SWEEP_EVERY;
@@ -20,7 +21,11 @@ pub fn of(plan: &Plan) -> Bounds {
         false => Least { receipts: 100, fault_with_traffic: Duration::from_secs(10), ..Least::default() },
     };
     Bounds {
-        slot: Slot::Device,
+        slot: match plan.devices {
+            DevicePolicy::Single => Slot::User,
+            DevicePolicy::PerDevice => Slot::Device,
+            DevicePolicy::Many => Slot::Session,
+        },
         overlap: Patience::new(RENEWAL, CRASH),
         answer: Patience::new(Duration::from_secs(11), CRASH),
         delivery: Patience::new(Duration::from_secs(5), healed),

@@ -15,6 +15,7 @@ use testkit::judge::{Fact, Facts};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+use wire::policy::DevicePolicy;
 
 use crate::dice::Dice;
 use crate::fault::node_name;
@@ -37,6 +38,7 @@ pub struct Cluster(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     seed: u64,
+    devices: DevicePolicy,
     sabotage: Option<String>,
     seams: Arc<SimSeams>,
     places: Vec<Mutex<Place>>,
@@ -74,6 +76,7 @@ impl Cluster {
         let skew = |_| dice.ms(0, 2 * SKEW_MS_MAX.unsigned_abs()).as_millis() as i64 - SKEW_MS_MAX;
         Cluster(Arc::new(Inner {
             seed: plan.seed,
+            devices: plan.devices,
             sabotage: plan.sabotage.clone(),
             seams: seams.clone(),
             places: (0..plan.nodes).map(|_| Mutex::default()).collect(),
@@ -242,7 +245,7 @@ impl Cluster {
         let (listener, dialer) = Listener::memory(address(node, moves), SOCKET_BYTES_MAX);
         let doors = Doors { ws: listener, api: None };
         let launch = Launch::new(
-            settings::of_node(node),
+            settings::of_node(node, self.0.devices),
             self.0.seams.of_node(node),
             self.ambient(node, boot),
             self.events(node),

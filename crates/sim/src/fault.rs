@@ -3,10 +3,8 @@
 use std::fmt;
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
-
 /// Something that is broken. `node` is the place of a node; `None` is all of them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fault {
     /// A node ends as by `kill -9`, and comes back at the end.
     Crash {
@@ -92,7 +90,7 @@ pub enum Fault {
 }
 
 /// A fault with its time, counted from the beginning of the run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Planned {
     /// When it begins.
     pub begin: Duration,

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
+use wire::policy::DevicePolicy;
 
 use crate::dice::Dice;
 use crate::fault::{Fault, Planned};
@@ -21,7 +21,7 @@ const SMALL_AT_ONCE_MAX: usize = 2;
 const POINTS: usize = node::fault::Point::ALL.len();
 
 /// What a run is to be.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Plan {
     /// Where all chance comes from.
     pub seed: u64,
@@ -33,6 +33,8 @@ pub struct Plan {
     pub users: usize,
     /// How many groups.
     pub groups: usize,
+    /// How many live sessions a user may have.
+    pub devices: DevicePolicy,
     /// The rule that the nodes leave out, by its name.
     pub sabotage: Option<String>,
     /// What is broken when, by its beginning.
@@ -43,7 +45,16 @@ impl Plan {
     /// The plan of a seed.
     pub fn of(seed: u64, minutes: u64, nodes: usize) -> Plan {
         let length = Duration::from_secs(minutes * 60);
-        let mut plan = Plan { seed, length, nodes, users: 12, groups: 3, sabotage: None, faults: Vec::new() };
+        let mut plan = Plan {
+            seed,
+            length,
+            nodes,
+            users: 12,
+            groups: 3,
+            devices: DevicePolicy::PerDevice,
+            sabotage: None,
+            faults: Vec::new(),
+        };
         plan.faults = plan.schedule();
         plan
     }

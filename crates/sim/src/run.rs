@@ -9,10 +9,12 @@ use std::time::Duration;
 use testkit::judge::{Bounds, Facts, Least, Verdict, judge};
 use tokio::task::JoinSet;
 use wire::id::ConversationId;
+use wire::policy::DevicePolicy;
 
 use crate::bounds;
 use crate::cast;
 use crate::client::classic;
+use crate::client::device::Device;
 use crate::director;
 use crate::finale;
 use crate::panics;
@@ -101,13 +103,18 @@ async fn play(plan: Plan, file: Option<&Path>) -> Outcome {
     stage.crowd.wait().await;
     cast.sort_by(|one, other| (&one.user, &one.name).cmp(&(&other.user, &other.name)));
 
-    let mut bows = JoinSet::new();
-    for (place, device) in cast.into_iter().enumerate() {
-        let node = place % stage.plan.nodes;
-        let probes = device.friends.clone();
-        bows.spawn(finale::take_a_bow(device, node, probes));
+    // Where a user may have one session, the second devices go first: the two would keep replacing each other.
+    let is_first = |device: &Device| stage.plan.devices == DevicePolicy::Single && device.groups.is_empty();
+    let (first, then): (Vec<Device>, Vec<Device>) = cast.into_iter().partition(is_first);
+    for devices in [first, then] {
+        let mut bows = JoinSet::new();
+        for (place, device) in devices.into_iter().enumerate() {
+            let node = place % stage.plan.nodes;
+            let probes = device.friends.clone();
+            bows.spawn(finale::take_a_bow(device, node, probes));
+        }
+        bows.join_all().await;
     }
-    bows.join_all().await;
     finale::read_the_store(&stage, &conversations).await;
     stage.cluster.tell(&stage.facts);
     stage.cluster.end();
@@ -129,7 +136,7 @@ async fn play(plan: Plan, file: Option<&Path>) -> Outcome {
 }
 
 /// Every conversation in which somebody may have said something.
-fn conversations(cast: &[crate::client::device::Device]) -> Vec<ConversationId> {
+fn conversations(cast: &[Device]) -> Vec<ConversationId> {
     let direct = cast.iter().flat_map(|device| &device.friends).map(|address| address.conversation.clone());
     let groups = cast.iter().flat_map(|device| &device.groups).map(|group| format!("g:{group}"));
     let names: BTreeSet<String> = direct.chain(groups).collect();

@@ -21,7 +21,7 @@ pub const SWEEP_EVERY: Duration = Duration::from_secs(60);
 ///
 /// # Panics
 /// Never: the names are names.
-pub fn of_node(node: usize) -> Config {
+pub fn of_node(node: usize, devices: DevicePolicy) -> Config {
     let Ok(name) = node_name(node).parse() else { panic!("{} is no name", node_name(node)) };
     Config {
         name,
@@ -30,7 +30,7 @@ pub fn of_node(node: usize) -> Config {
         advertise: "127.0.0.1".to_owned(),
         path: "/ws".to_owned(),
         dialects: DialectChoice::Both,
-        devices: DevicePolicy::PerDevice,
+        devices,
         origins: Vec::new(),
         trusted_proxies: TrustedProxies::neighbours(),
         auth: Auth::Path,

@@ -10,11 +10,14 @@ use sim::many::run_many;
 use sim::plan::Plan;
 use sim::run::{Outcome, run};
 use sim::summary::Summary;
+use wire::policy::DevicePolicy;
 
 const MINUTES: u64 = 10;
 const NODES: usize = 3;
 /// Seeds of `cargo xtask test`.
 const SEEDS: u64 = 200;
+/// Of these, seeds under each of the other policies of devices.
+const OTHER_SEEDS: u64 = 20;
 /// Seeds after which a broken rule must have been noticed.
 const SABOTAGED_SEEDS_MAX: u64 = 20;
 
@@ -88,6 +91,25 @@ fn two_hundred_seeds_of_ten_minutes_keep_their_word_and_each_saw_enough() {
     let codes = [1000, 1001, 1006, 4001, 4500];
     for code in codes {
         assert!(counts.closed.contains_key(&code), "no session was closed with {code}: {summary}");
+    }
+}
+
+#[test]
+fn where_a_user_may_have_one_session_or_any_number_the_word_is_kept_too() {
+    for (devices, replaces) in [(DevicePolicy::Single, true), (DevicePolicy::Many, false)] {
+        let mut summary = Summary::default();
+        let mut failures = Vec::new();
+        let of_policy = |seed| Plan { devices, ..plan(seed) };
+        run_many(0..OTHER_SEEDS, of_policy, |seed, outcome| {
+            summary.add(seed, &outcome);
+            if !outcome.is_good() {
+                failures.push(told(seed, &outcome));
+            }
+            true
+        });
+        println!("{devices}: {summary}");
+        assert!(failures.is_empty(), "{devices}: {}", failures.join("\n"));
+        assert_eq!(summary.counts().closed.contains_key(&4500), replaces, "{devices}: {summary}");
     }
 }
 
