@@ -39,6 +39,7 @@ pub struct Cluster(Arc<Inner>);
 struct Inner {
     seed: u64,
     devices: DevicePolicy,
+    broadcasts: bool,
     sabotage: Option<String>,
     seams: Arc<SimSeams>,
     places: Vec<Mutex<Place>>,
@@ -77,6 +78,7 @@ impl Cluster {
         Cluster(Arc::new(Inner {
             seed: plan.seed,
             devices: plan.devices,
+            broadcasts: plan.broadcasts,
             sabotage: plan.sabotage.clone(),
             seams: seams.clone(),
             places: (0..plan.nodes).map(|_| Mutex::default()).collect(),
@@ -245,7 +247,7 @@ impl Cluster {
         let (listener, dialer) = Listener::memory(address(node, moves), SOCKET_BYTES_MAX);
         let doors = Doors { ws: listener, api: None };
         let launch = Launch::new(
-            settings::of_node(node, self.0.devices),
+            settings::of_node(node, self.0.devices, self.0.broadcasts),
             self.0.seams.of_node(node),
             self.ambient(node, boot),
             self.events(node),

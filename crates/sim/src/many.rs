@@ -16,9 +16,9 @@ pub fn run_many(
 ) {
     let workers = thread::available_parallelism().map_or(1, usize::from);
     let (upcoming, end) = (AtomicU64::new(seeds.start), AtomicU64::new(seeds.end));
-    // Room for one outcome a worker: who listens slowly holds them up.
-    let (outcomes, came) = mpsc::sync_channel(workers);
     thread::scope(|scope| {
+        // Room for one outcome a worker: who listens slowly holds them up. Made in here, so that who fails while listening holds nobody up.
+        let (outcomes, came) = mpsc::sync_channel(workers);
         for _ in 0..workers {
             let (outcomes, plan, upcoming, end) = (outcomes.clone(), &plan, &upcoming, &end);
             scope.spawn(move || {

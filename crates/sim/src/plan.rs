@@ -35,6 +35,8 @@ pub struct Plan {
     pub groups: usize,
     /// How many live sessions a user may have.
     pub devices: DevicePolicy,
+    /// Whether a group's messages go to every node, and not only to those with members.
+    pub broadcasts: bool,
     /// The rule that the nodes leave out, by its name.
     pub sabotage: Option<String>,
     /// What is broken when, by its beginning.
@@ -52,6 +54,7 @@ impl Plan {
             users: 12,
             groups: 3,
             devices: DevicePolicy::PerDevice,
+            broadcasts: false,
             sabotage: None,
             faults: Vec::new(),
         };

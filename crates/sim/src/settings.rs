@@ -21,7 +21,7 @@ pub const SWEEP_EVERY: Duration = Duration::from_secs(60);
 ///
 /// # Panics
 /// Never: the names are names.
-pub fn of_node(node: usize, devices: DevicePolicy) -> Config {
+pub fn of_node(node: usize, devices: DevicePolicy, broadcasts: bool) -> Config {
     let Ok(name) = node_name(node).parse() else { panic!("{} is no name", node_name(node)) };
     Config {
         name,
@@ -42,7 +42,7 @@ pub fn of_node(node: usize, devices: DevicePolicy) -> Config {
         classic: Classic { errors: false, note: None, group_members: true },
         limits: Arc::new(limits()),
         lease: LeaseTimes { verify_every: Duration::from_secs(120), ..LeaseTimes::default() },
-        broadcasts: false,
+        broadcasts,
         healing: Healing { sweep_every: SWEEP_EVERY, ..Healing::default() },
         weight: 1.0,
         start_wait: None,

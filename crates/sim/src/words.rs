@@ -18,6 +18,8 @@ pub struct Words {
     pub nodes: usize,
     /// How many live sessions a user may have.
     pub devices: DevicePolicy,
+    /// A group's messages go to every node.
+    pub broadcasts: bool,
     /// The rule that nodes break.
     pub sabotage: Option<String>,
     /// Where the facts of one run go.
@@ -36,13 +38,14 @@ pub struct Words {
 
 /// How it is called.
 pub const USAGE: &str =
-    "usage: cargo xtask sim [--seed N | --seeds N | --seeds A..B] [--minutes N] [--nodes N] [--devices POLICY]
+    "usage: cargo xtask sim [--seed N | --seeds N | --seeds A..B] [--minutes N] [--nodes N] [--devices POLICY] [--broadcasts]
                        [--sabotage NAME] [--facts FILE] [--twice] [--calm] [--only 0,3,7] [--shrink] [--scale]
   --seed N         one run: its schedule, its verdict
   --seeds N, A..B  many runs over all cores (default: 200)
   --minutes N      simulated minutes of a run (default: 10)
   --nodes N        nodes of a run (default: 3)
   --devices POLICY how many sessions a user may have: single, many (default: per_device)
+  --broadcasts     a group's messages go to every node, not only to those with members
   --sabotage NAME  nodes break a rule, and the judge has to notice
   --facts FILE     write the facts of one run, a JSON object a line
   --twice          run each seed twice, and compare the facts byte for byte
@@ -62,6 +65,7 @@ impl Words {
             minutes: 10,
             nodes: 3,
             devices: DevicePolicy::PerDevice,
+            broadcasts: false,
             sabotage: None,
             facts: None,
             twice: false,
@@ -84,6 +88,7 @@ impl Words {
                 "--devices" => {
                     read.devices = value()?.parse().map_err(|error| format!("--devices: {error}"))?
                 }
+                "--broadcasts" => read.broadcasts = true,
                 "--sabotage" => read.sabotage = Some(value()?),
                 "--facts" => read.facts = Some(value()?.into()),
                 "--only" => read.only = Some(value()?.split(',').map(number).collect::<Result<_, _>>()?),
@@ -104,7 +109,7 @@ impl Words {
     /// The plan of a seed.
     pub fn plan(&self, seed: u64) -> Plan {
         let mut plan = Plan::of(seed, self.minutes, self.nodes);
-        plan.devices = self.devices;
+        (plan.devices, plan.broadcasts) = (self.devices, self.broadcasts);
         plan.sabotage.clone_from(&self.sabotage);
         match &self.only {
             Some(only) => plan.only(only),
@@ -124,6 +129,9 @@ impl Words {
         }
         if self.devices != DevicePolicy::PerDevice {
             command += &format!(" --devices {}", self.devices);
+        }
+        if self.broadcasts {
+            command += " --broadcasts";
         }
         if let Some(sabotage) = &self.sabotage {
             command += &format!(" --sabotage {sabotage}");
@@ -157,9 +165,12 @@ mod tests {
 
     #[test]
     fn words_are_read_and_a_wrong_one_is_named() {
-        let words = read("--seed 7 --minutes 2 --devices single --only 1,4").unwrap();
+        let words = read("--seed 7 --minutes 2 --devices single --broadcasts --only 1,4").unwrap();
         assert_eq!((words.seeds.clone(), words.minutes, words.only.clone()), (7..8, 2, Some(vec![1, 4])));
-        assert_eq!(words.command(7), "cargo xtask sim --seed 7 --minutes 2 --devices single --only 1,4");
+        assert_eq!(
+            words.command(7),
+            "cargo xtask sim --seed 7 --minutes 2 --devices single --broadcasts --only 1,4"
+        );
         assert_eq!(read("--seeds 5..9").unwrap().seeds, 5..9);
         assert_eq!(read("--seeds 10000").unwrap().seeds, 0..10_000);
         assert!(read("--sneed 7").unwrap_err().contains("--sneed"));

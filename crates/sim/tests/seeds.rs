@@ -114,6 +114,27 @@ fn where_a_user_may_have_one_session_or_any_number_the_word_is_kept_too() {
 }
 
 #[test]
+fn where_the_messages_of_groups_go_to_every_node_the_word_is_kept_too() {
+    let mut summary = Summary::default();
+    let mut failures = Vec::new();
+    let broadcasts = |seed| Plan { broadcasts: true, ..plan(seed) };
+    run_many(0..OTHER_SEEDS, broadcasts, |seed, outcome| {
+        summary.add(seed, &outcome);
+        assert_eq!(
+            outcome.calls.get(&("directory", "read interest")),
+            None,
+            "nobody is asked who has members"
+        );
+        if !outcome.is_good() {
+            failures.push(told(seed, &outcome));
+        }
+        true
+    });
+    println!("{summary}");
+    assert!(failures.is_empty(), "{}", failures.join("\n"));
+}
+
+#[test]
 fn the_same_seed_twice_gives_the_same_facts_byte_for_byte() {
     for seed in [0, 1, 2, 3, 1_000_003] {
         let (one, other) = (run(&plan(seed), None), run(&plan(seed), None));
