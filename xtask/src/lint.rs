@@ -22,9 +22,13 @@ const EDGES: [(&str, &[&str], &[&str]); 13] = [
     ("xtask", &[], &[]),
 ];
 
+/// All source files of ours, and what is in them.
+type Sources = BTreeMap<PathBuf, String>;
+
 /// Runs all checks.
 pub fn run() -> Done {
-    let problems = [edges()?, files_without_a_purpose()?, files_that_nothing_names()?].concat();
+    let sources = sources()?;
+    let problems = [edges()?, files_without_a_purpose(&sources), files_that_nothing_names(&sources)].concat();
     if !problems.is_empty() {
         return Err(Problem(problems.join("\n")));
     }
@@ -68,29 +72,19 @@ fn ours_in(manifest: &str) -> BTreeSet<String> {
 }
 
 /// Source files that do not open with what they are for.
-fn files_without_a_purpose() -> Result<Vec<String>, Problem> {
-    let mut problems = Vec::new();
-    for file in sources()? {
-        if !read(&file)?.starts_with("//!") {
-            problems.push(format!("{} does not open with what it is for", shown(&file)));
-        }
-    }
-    Ok(problems)
+fn files_without_a_purpose(sources: &Sources) -> Vec<String> {
+    let lost = sources.iter().filter(|(_, text)| !text.starts_with("//!"));
+    lost.map(|(file, _)| format!("{} does not open with what it is for", shown(file))).collect()
 }
 
 /// Source files that are no module of anything: nobody compiles them, so tests in them never fail.
-fn files_that_nothing_names() -> Result<Vec<String>, Problem> {
-    let mut texts: BTreeMap<PathBuf, String> = BTreeMap::new();
-    for file in sources()? {
-        let text = read(&file)?;
-        texts.insert(file, text);
-    }
-    let lost = texts.keys().filter(|file| !is_compiled(file, &texts));
-    Ok(lost.map(|file| format!("{} is no module of anything", shown(file))).collect())
+fn files_that_nothing_names(sources: &Sources) -> Vec<String> {
+    let lost = sources.keys().filter(|file| !is_compiled(file, sources));
+    lost.map(|file| format!("{} is no module of anything", shown(file))).collect()
 }
 
-/// Whether a file is one that Cargo takes by itself, or a module of one of `texts`.
-fn is_compiled(file: &Path, texts: &BTreeMap<PathBuf, String>) -> bool {
+/// Whether a file is one that Cargo takes by itself, or a module of another.
+fn is_compiled(file: &Path, sources: &Sources) -> bool {
     fn text_of(part: Option<&std::ffi::OsStr>) -> &str {
         part.and_then(|part| part.to_str()).unwrap_or_default()
     }
@@ -109,7 +103,7 @@ fn is_compiled(file: &Path, texts: &BTreeMap<PathBuf, String>) -> bool {
     };
     // It is named by the file of the folder that it is in, or by one beside it that gives its path.
     let (named, placed) = (format!("mod {module};"), format!("\"{stem}.rs\""));
-    texts.iter().any(|(other, text)| {
+    sources.iter().any(|(other, text)| {
         let is_of_house = other.parent() == Some(house)
             && (is_cargos(house) || matches!(text_of(other.file_stem()), "mod" | "lib" | "main"));
         let is_house = *other == house.with_extension("rs");
@@ -118,13 +112,12 @@ fn is_compiled(file: &Path, texts: &BTreeMap<PathBuf, String>) -> bool {
     })
 }
 
-/// All source files of ours.
-fn sources() -> Result<Vec<PathBuf>, Problem> {
+fn sources() -> Result<Sources, Problem> {
     let mut files = Vec::new();
     for folder in ["crates", "fuzz", "xtask"] {
         gather(&root().join(folder), &mut files)?;
     }
-    Ok(files)
+    files.into_iter().map(|file| read(&file).map(|text| (file, text))).collect()
 }
 
 fn shown(file: &Path) -> std::path::Display<'_> {
@@ -159,11 +152,17 @@ mod tests {
 
     #[test]
     fn every_file_is_compiled() {
-        assert_eq!(files_that_nothing_names().map_err(|problem| problem.0), Ok(Vec::new()));
+        assert_eq!(
+            sources().map(|all| files_that_nothing_names(&all)).map_err(|problem| problem.0),
+            Ok(Vec::new())
+        );
     }
 
     #[test]
     fn every_file_opens_with_what_it_is_for() {
-        assert_eq!(files_without_a_purpose().map_err(|problem| problem.0), Ok(Vec::new()));
+        assert_eq!(
+            sources().map(|all| files_without_a_purpose(&all)).map_err(|problem| problem.0),
+            Ok(Vec::new())
+        );
     }
 }

@@ -117,8 +117,8 @@ impl Arriving {
 
     /// True while a session has its place; false for one that a newer login has displaced, or whose place
     /// was taken away because its node was taken for dead, though it may not know it yet.
-    pub async fn is_in_its_place(&self, session: &Session) -> Result<bool, PortError> {
-        self.bindings.holds(session).await
+    pub async fn has_its_place(&self, session: &Session) -> Result<bool, PortError> {
+        self.bindings.has_its_place(session).await
     }
 
     /// Takes an ended session out of everything, and gives its place up.

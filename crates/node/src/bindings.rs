@@ -120,7 +120,7 @@ impl Bindings {
     }
 
     /// True while the directory has a session in its place.
-    pub async fn holds(&self, session: &Session) -> Result<bool, PortError> {
+    pub async fn has_its_place(&self, session: &Session) -> Result<bool, PortError> {
         let located = self.directory.locate(std::slice::from_ref(&session.user)).await?;
         Ok(located.into_iter().flatten().any(|binding| binding.session == session.id))
     }

@@ -15,7 +15,6 @@ use testkit::judge::{Fact, Facts};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use wire::policy::DevicePolicy;
 
 use crate::dice::Dice;
 use crate::fault::node_name;
@@ -37,10 +36,7 @@ pub struct Cluster(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
-    seed: u64,
-    devices: DevicePolicy,
-    broadcasts: bool,
-    sabotage: Option<String>,
+    plan: Plan,
     seams: Arc<SimSeams>,
     places: Vec<Mutex<Place>>,
     skews_ms: Vec<i64>,
@@ -76,10 +72,7 @@ impl Cluster {
         let dice = Dice::of(plan.seed, "clocks");
         let skew = |_| dice.ms(0, 2 * SKEW_MS_MAX.unsigned_abs()).as_millis() as i64 - SKEW_MS_MAX;
         Cluster(Arc::new(Inner {
-            seed: plan.seed,
-            devices: plan.devices,
-            broadcasts: plan.broadcasts,
-            sabotage: plan.sabotage.clone(),
+            plan: plan.clone(),
             seams: seams.clone(),
             places: (0..plan.nodes).map(|_| Mutex::default()).collect(),
             skews_ms: (0..plan.nodes).map(skew).collect(),
@@ -247,12 +240,12 @@ impl Cluster {
         let (listener, dialer) = Listener::memory(address(node, moves), SOCKET_BYTES_MAX);
         let doors = Doors { ws: listener, api: None };
         let launch = Launch::new(
-            settings::of_node(node, self.0.devices, self.0.broadcasts),
+            settings::of_node(node, &self.0.plan),
             self.0.seams.of_node(node),
             self.ambient(node, boot),
             self.events(node),
         );
-        let launch = points::sabotaged(launch, self.0.sabotage.as_deref());
+        let launch = points::sabotaged(launch, self.0.plan.sabotage.as_deref());
         let cluster = self.clone();
         let launch = points::watched(launch, move |point| cluster.strikes(node, point));
         let started = launch.behind(doors).living(life.clone()).start().await;
@@ -276,7 +269,7 @@ impl Cluster {
             }
             clock @ Clock::System => clock,
         };
-        Ambient { clock, chance: Dice::chance(self.0.seed, &format!("node {node} boot {boot}")) }
+        Ambient { clock, chance: Dice::chance(self.0.plan.seed, &format!("node {node} boot {boot}")) }
     }
 
     fn events(&self, node: usize) -> Events {

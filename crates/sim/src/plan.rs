@@ -79,13 +79,6 @@ impl Plan {
         self.length.mul_f64(FAULTS_END)
     }
 
-    /// The same without a node that stands still.
-    #[must_use]
-    pub fn in_motion(mut self) -> Plan {
-        self.faults.retain(|planned| !matches!(planned.fault, Fault::StandStill { .. }));
-        self
-    }
-
     fn schedule(&self) -> Vec<Planned> {
         let mut faults = self.big();
         faults.extend(self.small());

@@ -10,9 +10,10 @@ use node::admission::auth::Auth;
 use node::api::MetricsText;
 use node::config::{Api, Classic, Healing, LeaseTimes};
 use wire::limits::Limits;
-use wire::policy::{DevicePolicy, DialectChoice};
+use wire::policy::DialectChoice;
 
 use crate::fault::node_name;
+use crate::plan::Plan;
 
 /// Each session is swept once in this time: the last thing that helps is to be seen helping within the quiet end of a run.
 pub const SWEEP_EVERY: Duration = Duration::from_secs(60);
@@ -21,7 +22,7 @@ pub const SWEEP_EVERY: Duration = Duration::from_secs(60);
 ///
 /// # Panics
 /// Never: the names are names.
-pub fn of_node(node: usize, devices: DevicePolicy, broadcasts: bool) -> Config {
+pub fn of_node(node: usize, plan: &Plan) -> Config {
     let Ok(name) = node_name(node).parse() else { panic!("{} is no name", node_name(node)) };
     Config {
         name,
@@ -30,7 +31,7 @@ pub fn of_node(node: usize, devices: DevicePolicy, broadcasts: bool) -> Config {
         advertise: "127.0.0.1".to_owned(),
         path: "/ws".to_owned(),
         dialects: DialectChoice::Both,
-        devices,
+        devices: plan.devices,
         origins: Vec::new(),
         trusted_proxies: TrustedProxies::neighbours(),
         auth: Auth::Path,
@@ -42,7 +43,7 @@ pub fn of_node(node: usize, devices: DevicePolicy, broadcasts: bool) -> Config {
         classic: Classic { errors: false, note: None, group_members: true },
         limits: Arc::new(limits()),
         lease: LeaseTimes { verify_every: Duration::from_secs(120), ..LeaseTimes::default() },
-        broadcasts,
+        broadcasts: plan.broadcasts,
         healing: Healing { sweep_every: SWEEP_EVERY, ..Healing::default() },
         weight: 1.0,
         start_wait: None,

@@ -13,3 +13,6 @@ mod registry;
 mod rocketmq_bus;
 mod sqlite;
 mod store_model;
+
+/// What a busy machine may add to a time-out.
+const SLACK: std::time::Duration = std::time::Duration::from_secs(1);

@@ -62,7 +62,7 @@ impl Desk {
         let (this, group, session) = (self.clone(), group.clone(), session.clone());
         let changing = async move {
             let store = this.store()?;
-            this.must_be_in_its_place(&session).await?;
+            this.must_have_its_place(&session).await?;
             let users = [session.user.clone()];
             let change = match joins {
                 true => store.add_members(&group, &users, true).await,
@@ -76,14 +76,14 @@ impl Desk {
 
     /// What a client asked may have lain in its socket while this node stood still. It has gone elsewhere since, and may have changed its mind there:
     /// a late `join` must not bring back who has left.
-    async fn must_be_in_its_place(&self, session: &Session) -> Result<(), Refusal> {
-        let is_there = self.arriving.is_in_its_place(session).await.map_err(|error| self.port(error))?;
+    async fn must_have_its_place(&self, session: &Session) -> Result<(), Refusal> {
+        let has_place = self.arriving.has_its_place(session).await.map_err(|error| self.port(error))?;
         let refusal = || {
             let reason = "this session has lost its place, or is being given it back";
             // Bindings that were lost are written again with the next renewal.
             Refusal::retry_after(ErrorCode::Unavailable, reason, self.config.lease.renew)
         };
-        if is_there { Ok(()) } else { Err(refusal()) }
+        if has_place { Ok(()) } else { Err(refusal()) }
     }
 
     fn may_join(&self, group: &GroupId) -> Result<(), Refusal> {

@@ -11,9 +11,7 @@ use tokio::time::Instant;
 use wire::envelope::Lane;
 
 use super::{PATIENCE, at, body, boot, options, to_node};
-
-/// How long a busy machine may be about to wake us up.
-const SLACK: Duration = Duration::from_secs(1);
+use crate::SLACK;
 
 pub(crate) async fn a_broker_without_memory_fails_posts_in_time_and_still_opens_inboxes(server: &RabbitMq) {
     let bus = RabbitMqBus::new(options(server));

@@ -1,7 +1,6 @@
 //! A Redis that hangs: calls end, nothing piles up, and it is used again when it goes on.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use ports::Retry;
 use ports::directory::{CALL_LIMIT, Claim, Directory};
@@ -12,9 +11,8 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use super::bed::{Bed, PATIENCE, assert_outage, bound, config, config_at, connect, take};
+use crate::SLACK;
 
-/// What a busy machine may add to a time-out.
-const SLACK: Duration = Duration::from_secs(1);
 const CALLS: usize = 500;
 
 #[tokio::test]

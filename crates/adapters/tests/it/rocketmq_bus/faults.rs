@@ -12,10 +12,9 @@ use tokio::time::Instant;
 use wire::envelope::Lane;
 
 use super::{PATIENCE, body, boot, options, to_node};
+use crate::SLACK;
 
 const KEYS: usize = 5;
-/// How long a busy machine may be about to wake us up.
-const SLACK: Duration = Duration::from_secs(1);
 
 pub(crate) async fn a_broker_killed_in_mid_traffic_loses_and_reorders_nothing_accepted(server: &RocketMq) {
     let (bus, reading) =
